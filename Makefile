@@ -1,0 +1,44 @@
+# Two commands for everyone: `make run` and `make test`. `make help` lists the rest.
+.POSIX:
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+ENVIRONMENT = PYTHON='$(PYTHON)' VENV='$(VENV)' sh .build/environment
+VENV_PYTHON = $(VENV)/bin/python
+
+# The pure core: covered to the last line and branch.
+CORE = sinkwatch/alerts.py,sinkwatch/assess.py,sinkwatch/explain.py,sinkwatch/gazetteer.py,sinkwatch/geo.py,sinkwatch/hazard.py,sinkwatch/model.py,sinkwatch/schemas.py,sinkwatch/style.py,sinkwatch/survey.py,sinkwatch/wording.py
+
+.PHONY: help run test lint lock clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+
+run: ## one whole run for Ripon, and the e-mail that a subscriber at HG4 1HS would get
+	@$(ENVIRONMENT) run
+	@$(VENV)/bin/sinkwatch run || [ $$? -eq 3 ] # 3: done, though a source is stale; it has said which
+	@$(VENV)/bin/sinkwatch outbox preview --place "HG4 1HS"
+
+test: lint ## everything that CI runs (REQUIRE_ALL=1: a missing program is a failure, not a skip)
+	@sh .build/programs
+	$(VENV_PYTHON) -m pytest -n $(JOBS) --cov --cov-report= $(PYTEST)
+	$(VENV_PYTHON) -m coverage report --fail-under=90
+	$(VENV_PYTHON) -m coverage report --fail-under=100 --include='$(CORE)'
+
+lint: ## format, style, types, layers and docstrings
+	@$(ENVIRONMENT) test
+	$(VENV_PYTHON) -m pip --disable-pip-version-check check
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m mypy
+	$(VENV)/bin/lint-imports
+	$(VENV_PYTHON) -m numpydoc lint $$(find sinkwatch -name '*.py')
+
+lock: ## bring requirements.lock in line with pyproject.toml (LOCK=--upgrade: all to the newest)
+	@$(ENVIRONMENT) test
+	$(VENV_PYTHON) .build/lock.py $(LOCK)
+
+clean: ## remove what run and test have made; maps/ and var/ stay
+	rm -rf $(VENV) dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache sinkwatch/publish/assets
+	find sinkwatch tests .build -name __pycache__ -type d -prune -exec rm -rf {} +

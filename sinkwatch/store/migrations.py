@@ -1,0 +1,116 @@
+"""The ordered steps from an empty database to the newest schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from sinkwatch.errors import StoreError
+from sinkwatch.store import tables
+from sinkwatch.store.faults import first_line
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sinkwatch.store.backend import Backend
+
+Migration = Callable[[Connection], None]
+
+
+def make_tables(connection: Connection) -> None:
+    """
+    Make every table, as it is today, in a database that has none.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    """
+    tables.metadata.create_all(connection, checkfirst=False)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (make_tables,)
+"""Number n is the n-th. The first always makes the newest tables, so a new database needs no
+other; each later one turns the schema before it into its own, for databases that exist."""
+
+
+def migrate(backend: Backend, migrations: Sequence[Migration], *, now: datetime) -> None:
+    """
+    Bring a database to the newest schema: each step wholly or not at all.
+
+    Parameters
+    ----------
+    backend
+        The database.
+    migrations
+        All of them in order.
+    now
+        Time, UTC; a back-up that is made first bears it.
+
+    Raises
+    ------
+    StoreError
+        If the database is newer than the program, belongs to another program, or a step
+        fails; it is then as it was before that step.
+    """
+    with backend.reader.begin() as connection:
+        version = backend.schema_version(connection)
+    _refuse_newer(backend, version, len(migrations))
+    if 0 < version < len(migrations):
+        backend.back_up(version, now)
+    while version < len(migrations):
+        version = _step(backend, migrations)
+
+
+def _refuse_newer(backend: Backend, version: int, newest: int) -> None:
+    """Refuse a database whose tables this program cannot know."""
+    if version > newest:
+        raise StoreError(
+            backend.name,
+            f"it has schema {version}, and this sinkwatch knows schemas up to {newest} only",
+            "Install the newer sinkwatch that last opened it",
+        )
+
+
+def _step(backend: Backend, migrations: Sequence[Migration]) -> int:
+    """Apply the next migration, if another process has not, and return the version reached."""
+    with backend.writer.begin() as connection:
+        backend.lock_schema(connection)
+        # Only now is it certain: another process may have migrated since we looked.
+        version = backend.schema_version(connection)
+        if version >= len(migrations):
+            return version
+        if version == 0:
+            _refuse_strange(backend, connection)
+        reached = version + 1 if version else len(migrations)
+        _apply(backend, connection, migrations[version], reached)
+    return reached
+
+
+def _apply(backend: Backend, connection: Connection, migration: Migration, reached: int) -> None:
+    """Run one migration and record it, in the transaction of its caller."""
+    try:
+        migration(connection)
+        backend.check_references(connection)
+        backend.set_schema_version(connection, reached)
+    except DBAPIError as error:
+        raise StoreError(
+            backend.name,
+            f"bringing it to schema {reached} failed: {first_line(error)}",
+            "It is as it was before; report this with the line above",
+        ) from error
+
+
+def _refuse_strange(backend: Backend, connection: Connection) -> None:
+    """Refuse a database that has tables but none of our records of them."""
+    found = sqlalchemy.inspect(connection).get_table_names()
+    if found:
+        raise StoreError(
+            backend.name,
+            f"it holds tables that are not sinkwatch's, such as {min(found)}",
+            "Give sinkwatch a database of its own",
+        )

@@ -1,0 +1,314 @@
+"""The messages that wait to go, queued with what they tell, and what became of each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from sinkwatch.errors import StoreError
+from sinkwatch.model import Message, MessageId, Outcome, SubscriptionId
+from sinkwatch.store import tables
+from sinkwatch.store.claims import (
+    Claimed,
+    claim,
+    expire,
+    mark_failed,
+    mark_retry,
+    mark_sent,
+    message_of,
+    park,
+)
+from sinkwatch.store.tables import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+__all__ = [
+    "ALERT_PRIORITY",
+    "Claimed",
+    "OutboxRow",
+    "claim",
+    "counts",
+    "enqueue",
+    "expire",
+    "get",
+    "listing",
+    "mark_failed",
+    "mark_retry",
+    "mark_sent",
+    "park",
+    "retry",
+    "told",
+]
+
+ALERT_PRIORITY: Final = 20
+"""Lower goes first: room is left for confirmations before alerts, and reports after them
+(sinkwatch mail rules: confirmations, alerts, digests)."""
+
+_RETRYABLE: Final = (Outcome.PARKED, Outcome.PERMANENT_FAILURE, Outcome.TEMPORARY_FAILURE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """
+    A message as an operator's list shows it: no address in it.
+
+    Attributes
+    ----------
+    message_id, subscription_id
+        Which, and for whom.
+    subject
+        Its subject line.
+    state
+        What became of it.
+    created_at, due_at
+        When it was queued and when it may go, UTC.
+    attempts
+        How often it was tried.
+    last_problem
+        Why the last attempt failed; empty if none did.
+    sent_at
+        When the relay took it, UTC; None if it has not.
+    """
+
+    message_id: MessageId
+    subscription_id: SubscriptionId
+    subject: str
+    state: Outcome
+    created_at: datetime
+    due_at: datetime
+    attempts: int
+    last_problem: str
+    sent_at: datetime | None
+
+
+def told(connection: Connection) -> frozenset[tuple[SubscriptionId, str]]:
+    """
+    Return what everyone has been told, or will be by what waits in the outbox.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+
+    Returns
+    -------
+    told
+        Pairs of subscription and event key.
+    """
+    pairs = select(tables.told.c.subscription_id, tables.told.c.event_key)
+    return frozenset((SubscriptionId(who), what) for who, what in connection.execute(pairs))
+
+
+def enqueue(
+    connection: Connection, queued: Sequence[Message], at: datetime, expires_at: datetime
+) -> int:
+    """
+    Queue messages and record what they tell, both or neither.
+
+    Parameters
+    ----------
+    connection
+        Of the writing transaction that also records the events.
+    queued
+        Rendered messages.
+    at
+        Time, UTC; they are due at once.
+    expires_at
+        After which they are too old to send, UTC.
+
+    Returns
+    -------
+    n_queued
+        How many.
+
+    Raises
+    ------
+    StoreError
+        If one tells something twice, or its subscription is gone: the transaction is lost.
+    """
+    try:
+        _insert_messages(connection, queued, at, expires_at)
+        _insert_told(connection, queued, at)
+    except IntegrityError:
+        # Without its cause: PostgreSQL may quote the whole row, address and all.
+        raise StoreError(
+            f"{len(queued)} messages",
+            "one tells a subscriber something a second time, or its subscription is gone",
+            "None was queued; run again",
+        ) from None
+    return len(queued)
+
+
+def listing(connection: Connection, state: str | None) -> tuple[OutboxRow, ...]:
+    """
+    Return messages for an operator's list.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+    state
+        Only those in this state; None for all.
+
+    Returns
+    -------
+    rows
+        Oldest first. A transport's words lose the address, which replies often quote.
+    """
+    chosen = select(messages).order_by(messages.c.created_at, messages.c.message_id)
+    if state is not None:
+        chosen = chosen.where(messages.c.state == state)
+    return tuple(_outbox_row(row) for row in connection.execute(chosen))
+
+
+def get(connection: Connection, message_id_prefix: str) -> Message:
+    """
+    Return one message with its bytes.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+    message_id_prefix
+        The first characters of its id; the angle bracket may be left out.
+
+    Returns
+    -------
+    message
+        The only one that begins so.
+
+    Raises
+    ------
+    StoreError
+        If none or several begin so.
+    """
+    prefix = message_id_prefix.removeprefix("<")
+    rows = connection.execute(
+        select(messages).where(or_(_begins(prefix), _begins(f"<{prefix}")))
+    ).all()
+    if len(rows) != 1:
+        raise StoreError(
+            f"message {message_id_prefix}",
+            f"{len(rows) or 'no'} messages in the outbox begin so",
+            "List them with `sinkwatch outbox list` and give more of the id",
+        )
+    return message_of(connection, rows[0])
+
+
+def retry(connection: Connection, message_ids: Sequence[MessageId] | None, at: datetime) -> int:
+    """
+    Let messages go again that failed or were set aside.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    message_ids
+        Which; None for all.
+    at
+        Time, UTC; they are due at once.
+
+    Returns
+    -------
+    n_waiting
+        How many; those that are past their time are left as they are.
+    """
+    again = (
+        update(messages)
+        .where(messages.c.state.in_(_RETRYABLE), messages.c.expires_at > at)
+        .values(state=Outcome.CREATED, due_at=at, crashes=0)
+    )
+    if message_ids is not None:
+        again = again.where(messages.c.message_id.in_(message_ids))
+    return connection.execute(again).rowcount
+
+
+def counts(connection: Connection) -> dict[Outcome, int]:
+    """
+    Count messages by state.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+
+    Returns
+    -------
+    counts
+        Every state, 0 if no message is in it.
+    """
+    grouped = select(messages.c.state, func.count().label("n")).group_by(messages.c.state)
+    by_state = {row.state: row.n for row in connection.execute(grouped)}
+    return {outcome: by_state.get(outcome, 0) for outcome in Outcome}
+
+
+def _insert_messages(
+    connection: Connection, queued: Sequence[Message], at: datetime, expires_at: datetime
+) -> None:
+    """Insert the messages."""
+    rows = [
+        {
+            "message_id": message.message_id,
+            "subscription_id": message.subscription_id,
+            "recipient": message.recipient,
+            "envelope_sender": message.envelope_sender,
+            "subject": message.subject,
+            "mime": message.mime,
+            "priority": ALERT_PRIORITY,
+            "state": Outcome.CREATED,
+            "created_at": at,
+            "due_at": at,
+            "attempts": 0,
+            "crashes": 0,
+            "last_problem": "",
+            "expires_at": expires_at,
+        }
+        for message in queued
+    ]
+    if rows:
+        connection.execute(insert(messages), rows)
+
+
+def _insert_told(connection: Connection, queued: Sequence[Message], at: datetime) -> None:
+    """Insert what the messages tell; a second time is refused by the primary key."""
+    rows = [
+        {
+            "subscription_id": message.subscription_id,
+            "event_key": event_key,
+            "message_id": message.message_id,
+            "at": at,
+        }
+        for message in queued
+        for event_key in message.event_keys
+    ]
+    if rows:
+        connection.execute(insert(tables.told), rows)
+
+
+def _begins(start: str) -> ColumnElement[bool]:
+    """Return the condition that an id begins so; LIKE would not mind the case on SQLite."""
+    return func.substr(messages.c.message_id, 1, len(start)) == start
+
+
+def _outbox_row(row: Row[Any]) -> OutboxRow:
+    """Return a row for the list."""
+    address = re.compile(re.escape(row.recipient), re.IGNORECASE)
+    return OutboxRow(
+        message_id=MessageId(row.message_id),
+        subscription_id=SubscriptionId(row.subscription_id),
+        subject=row.subject,
+        state=Outcome(row.state),
+        created_at=row.created_at,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        last_problem=address.sub("[address]", row.last_problem),
+        sent_at=row.sent_at,
+    )

@@ -1,0 +1,324 @@
+"""The one schema: what is kept, and what the database itself refuses to keep."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    REAL,
+    TIMESTAMP,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from sinkwatch.model import Outcome, SourceStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from enum import StrEnum
+
+    from sqlalchemy.schema import SchemaItem
+    from sqlalchemy.types import TypeEngine
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """
+    A moment: ``timestamptz``, and on SQLite text whose order is the order of time.
+
+    Always UTC with six decimals and a ``Z``; a time without a zone is refused, since it
+    would be read as another hour half of the year.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that the database itself has for it."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(TIMESTAMP(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401 - text or time, as the dialect has it
+        """Return the value as it is stored."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no time zone; hand down aware times, UTC")
+        moment = value.astimezone(UTC)
+        return _as_text(moment) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002 - as above
+        """Return the stored value as an aware time, UTC."""
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """
+    JSON as text with sorted keys, so that equal values are equal bytes on both databases.
+
+    NaN and infinity are refused: they are no JSON, and half of all programs cannot read them.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ANN401, ARG002 - any JSON
+        """Return the value as it is stored."""
+        return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - any JSON
+        """Return the stored value."""
+        return json.loads(value)
+
+
+def _as_text(moment: datetime) -> str:
+    """Write a UTC time with a fixed number of digits."""
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _one_of(column: str, values: Iterable[StrEnum | str]) -> CheckConstraint:
+    """Refuse any word but these."""
+    words = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
+
+
+def _within(column: str, least: float, greatest: float) -> CheckConstraint:
+    """Refuse numbers outside these; NaN and infinity too, which PostgreSQL would keep."""
+    return CheckConstraint(f"{column} BETWEEN {least} AND {greatest}", name=f"{column}_within")
+
+
+def _not_negative(column: str) -> CheckConstraint:
+    """Refuse a count below nought."""
+    return CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative")
+
+
+def _table(name: str, *items: SchemaItem) -> Table:
+    """Return a table that is STRICT on SQLite, which otherwise keeps text in a number's place."""
+    return Table(name, metadata, *items, sqlite_strict=True)
+
+
+def _subscription_column(*, primary_key: bool = False, index: bool = False) -> Column[Any]:
+    """Return the reference to a subscription; what hangs on one goes when it goes."""
+    return Column(
+        "subscription_id",
+        ForeignKey("subscriptions.subscription_id", ondelete="CASCADE"),
+        nullable=False,
+        primary_key=primary_key,
+        index=index,
+    )
+
+
+# STRICT knows five types by name; PostgreSQL's REAL has four bytes only, hence not the same word.
+_NUMBER: Final[TypeEngine[float]] = Double().with_variant(REAL(), "sqlite")
+_LARGE_COUNT: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+# British National Grid, metres: Great Britain lies within 700 km by 1,300 km of its origin.
+_GREATEST_EASTING: Final = 700_000
+_GREATEST_NORTHING: Final = 1_300_000
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+runs: Final = _table(
+    "runs",
+    Column("run_id", Integer, primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("outcome", Text, nullable=False),
+    Column("summary", Json, nullable=False),
+    _one_of("outcome", ("running", "done", "failed")),
+    CheckConstraint("(outcome = 'running') = (finished_at IS NULL)", name="finished"),
+)
+
+snapshots: Final = _table(
+    "snapshots",
+    Column("snapshot_id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("n_bytes", _LARGE_COUNT, nullable=False),
+    Column("retrieved_at", UtcDateTime, nullable=False),
+    Column("checked_at", UtcDateTime, nullable=False),
+    Column("edition", Text, nullable=False),
+    Column("licence", Text, nullable=False),
+    Column("attribution", Text, nullable=False),
+    UniqueConstraint("source", "sha256"),
+    CheckConstraint("length(sha256) = 64", name="sha256_whole"),
+    _not_negative("n_bytes"),
+)
+
+source_states: Final = _table(
+    "source_states",
+    Column("source", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("n_rows", Integer, nullable=False),
+    Column("snapshot_id", ForeignKey("snapshots.snapshot_id")),
+    _one_of("status", SourceStatus),
+    _not_negative("n_rows"),
+)
+
+kinds: Final = _table(
+    "kinds",
+    Column("kind", Text, primary_key=True),
+    Column("first_run", ForeignKey("runs.run_id"), nullable=False),
+)
+"""Kinds ever recorded: one that was empty then is no baseline when its first subject comes."""
+
+states: Final = _table(
+    "states",
+    Column("state_id", Integer, primary_key=True),
+    Column("kind", ForeignKey("kinds.kind"), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("since_run", ForeignKey("runs.run_id"), nullable=False),
+    Column("until_run", ForeignKey("runs.run_id")),
+    Column("absent_runs", Integer, nullable=False),
+    CheckConstraint("until_run >= since_run", name="runs_in_order"),
+    _not_negative("absent_runs"),
+)
+Index(
+    "uq_states_open",
+    states.c.kind,
+    states.c.subject,
+    unique=True,
+    sqlite_where=states.c.until_run.is_(None),
+    postgresql_where=states.c.until_run.is_(None),
+)
+
+subscriptions: Final = _table(
+    "subscriptions",
+    Column("subscription_id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("postcode", Text, nullable=False),
+    Column("radius_m", _NUMBER, nullable=False),
+    Column("easting", _NUMBER, nullable=False),
+    Column("northing", _NUMBER, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("confirmed_at", UtcDateTime),
+    Column("consent", Json, nullable=False),
+    UniqueConstraint("email", "postcode"),
+    _one_of("state", ("unconfirmed", "confirmed")),
+    CheckConstraint("(state = 'confirmed') = (confirmed_at IS NOT NULL)", name="confirmed"),
+    _within("radius_m", 1, 100_000),
+    _within("easting", 0, _GREATEST_EASTING),
+    _within("northing", 0, _GREATEST_NORTHING),
+)
+
+suppressions: Final = _table(
+    "suppressions",
+    Column("address_hmac", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+messages: Final = _table(
+    "messages",
+    Column("message_id", Text, primary_key=True),
+    _subscription_column(index=True),
+    Column("recipient", Text, nullable=False),
+    Column("envelope_sender", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("mime", LargeBinary, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("claimed_until", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("last_problem", Text, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("expires_at", UtcDateTime, nullable=False),
+    _one_of("state", Outcome),
+    CheckConstraint("(state = 'sending') = (claimed_until IS NOT NULL)", name="claimed"),
+    CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent"),
+    _not_negative("attempts"),
+    _not_negative("crashes"),
+    Index(None, "state", "due_at"),
+)
+"""The outbox."""
+
+told: Final = _table(
+    "told",
+    _subscription_column(primary_key=True),
+    Column("event_key", Text, primary_key=True),
+    Column("message_id", Text, nullable=False, index=True),  # outlives the message: no reference
+    Column("at", UtcDateTime, nullable=False),
+)
+
+jobs: Final = _table(
+    "jobs",
+    Column("job", Text, primary_key=True),
+    Column("last_success_at", UtcDateTime),
+    Column("last_attempt_at", UtcDateTime),
+    Column("failures", Integer, nullable=False),
+    Column("last_problem", Text, nullable=False),
+    _not_negative("failures"),
+)
+
+_INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    row: Mapping[str, object],
+    *,
+    key: Sequence[str],
+    moves: Sequence[str],
+) -> None:
+    """
+    Insert a row, or let the one of the same key take some of its values.
+
+    One statement, so that two processes at once both succeed.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    table
+        Where to.
+    row
+        The whole row by column.
+    key
+        Columns of a primary or unique key.
+    moves
+        Columns that an existing row takes over; the others stay as they are.
+    """
+    insert = _INSERTS[connection.dialect.name](table).values(**row)
+    taken = {column: insert.excluded[column] for column in moves}
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=taken))

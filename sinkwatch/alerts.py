@@ -1,0 +1,462 @@
+"""What changed, for whom it matters, and what they have been told: events into digests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from sinkwatch import geo, wording
+from sinkwatch.model import (
+    Alert,
+    ApplicationStatus,
+    Band,
+    Change,
+    Digest,
+    Event,
+    EventKind,
+    Parameters,
+    Subscription,
+    SubscriptionId,
+)
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+APPLICATION: Final = "application"
+"""Kind of state under which an application is recorded."""
+
+SINKHOLE: Final = "sinkhole"
+"""Kind of state under which a record of the inventory is recorded."""
+
+POSTCODE: Final = "postcode"
+"""Kind of state under which the band of a postcode is recorded."""
+
+_OPEN: Final = frozenset({ApplicationStatus.UNDECIDED, ApplicationStatus.APPEALED})
+
+_KIND_OF_STATUS: Final = {
+    ApplicationStatus.APPROVED: EventKind.APPLICATION_DECIDED,
+    ApplicationStatus.REFUSED: EventKind.APPLICATION_DECIDED,
+    ApplicationStatus.WITHDRAWN: EventKind.APPLICATION_WITHDRAWN,
+    ApplicationStatus.APPEALED: EventKind.APPLICATION_APPEALED,
+}
+
+_CHANGED_WORDS: Final = {
+    "status": "its status",
+    "status_text": "the council's words for its status",
+    "description": "its description",
+    "address": "its address",
+    "decided_on": "its decision date",
+    "easting": "its position",
+    "northing": "its position",
+    "position_uncertainty_m": "how well its position is known",
+    "name": "its name",
+    "kind": "what it is",
+    "evidence": "its grade of evidence",
+    "counts": "whether it counts",
+    "date_text": "its date",
+    "size_text": "its size",
+    "cause": "what it is put down to",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """
+    What this run knows of one subject beyond what is recorded of it.
+
+    Attributes
+    ----------
+    is_flagged
+        Whether it is flagged.
+    lines
+        Sentences that go with it: why it is flagged, which site it is on, its source.
+    """
+
+    is_flagged: bool
+    lines: tuple[str, ...] = ()
+
+
+def application_facts(applications: gpd.GeoDataFrame) -> dict[str, dict[str, object]]:
+    """
+    Return what a subscriber would care about in each application: a change of it is an event.
+
+    Parameters
+    ----------
+    applications
+        Frame of `schemas.APPLICATIONS`, EPSG:27700.
+
+    Returns
+    -------
+    facts
+        By application key; plain JSON values, positions to the metre.
+    """
+    texts = ("reference", "authority", "address", "description", "status", "status_text", "url")
+    return {
+        row["application_key"]: {
+            **{name: _text(row[name]) for name in texts},
+            **{name: _day(row[name]) for name in ("received_on", "decided_on")},
+            **_position(row),
+        }
+        for row in applications.to_dict("records")
+    }
+
+
+def sinkhole_facts(sinkholes: gpd.GeoDataFrame) -> dict[str, dict[str, object]]:
+    """
+    Return what a correction of a record would change.
+
+    Parameters
+    ----------
+    sinkholes
+        Frame of `schemas.SINKHOLES`, EPSG:27700.
+
+    Returns
+    -------
+    facts
+        By sinkhole id; plain JSON values.
+    """
+    texts = ("name", "kind", "evidence", "date_text", "size_text", "cause")
+    sources = ("source_title", "source_url")
+    return {
+        row["sinkhole_id"]: {
+            **{name: _text(row.get(name)) for name in (*texts, *sources)},
+            "counts": bool(row["counts"]),
+            **_position(row),
+        }
+        for row in sinkholes.to_dict("records")
+    }
+
+
+def postcode_facts(assessments: pd.DataFrame) -> dict[str, dict[str, object]]:
+    """
+    Return the band of each postcode and what decided it.
+
+    Parameters
+    ----------
+    assessments
+        Frame of `schemas.ASSESSMENTS`, one row per postcode.
+
+    Returns
+    -------
+    facts
+        By postcode; plain JSON values.
+    """
+    columns = zip(
+        assessments["place_id"],
+        assessments["band"],
+        assessments["scored_as"],
+        assessments["sinkhole_id"],
+        strict=True,
+    )
+    return {
+        postcode: {"band": int(band), "scored_as": int(scored_as), "sinkhole_id": _text(sinkhole)}
+        for postcode, band, scored_as, sinkhole in columns
+    }
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a cell: text, or missing in one of pandas' ways
+    return value if isinstance(value, str) else ""
+
+
+def _day(value: Any) -> str | None:  # noqa: ANN401 - a cell: Timestamp or NaT
+    return None if value is None or value != value else value.date().isoformat()  # noqa: PLR0124 - NaT is not itself
+
+
+def _position(row: Mapping[Any, Any]) -> dict[str, object]:
+    point = row["geometry"]
+    if point is None:
+        return {"easting": None, "northing": None, "position_uncertainty_m": None}
+    return {
+        "easting": round(point.x),
+        "northing": round(point.y),
+        "position_uncertainty_m": round(row["position_uncertainty_m"]),
+    }
+
+
+def events(
+    changes: Iterable[Change], notes: Mapping[str, Note], parameters: Parameters, *, today: date
+) -> tuple[Event, ...]:
+    """
+    Turn changes into the events that a subscriber may hear of.
+
+    Parameters
+    ----------
+    changes
+        What `store.runs.record` found.
+    notes
+        By subject: whether it is flagged, and why.
+    parameters
+        With the days that a decided application is news, and the bands.
+    today
+        Date of the run, Europe/London.
+
+    Returns
+    -------
+    events
+        In the order of the changes. The first inventory and the first bands are no news; an
+        application that is not yet decided always is.
+    """
+    found = (_MAKERS[change.kind](change, notes, parameters, today) for change in changes)
+    return tuple(event for event in found if event is not None)
+
+
+def _application_event(
+    change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
+) -> Event | None:
+    if change.after is None:
+        return None
+    note = notes.get(change.subject, Note(is_flagged=False))
+    after = change.after
+    kind, happened = _what_happened(change.before, after)
+    return Event(
+        kind=kind,
+        subject=change.subject,
+        version=change.version,
+        title=_application_title(after),
+        happened=happened,
+        **_where(after),
+        is_flagged=note.is_flagged,
+        is_news=_is_news(after, parameters, today),
+        lines=(*_application_lines(after), *note.lines),
+        url=str(after["url"]),
+    )
+
+
+def _application_title(facts: Mapping[str, object]) -> str:
+    address = str(facts["address"]) or "address not given"
+    return f"{facts['reference']}, {wording.trimmed(address, 120)}"
+
+
+def _application_lines(facts: Mapping[str, object]) -> tuple[str, ...]:
+    lines = [f"Proposal, as published: {wording.trimmed(str(facts['description']), 400)}"]
+    for name, words in (("received_on", "Received"), ("decided_on", "Decided")):
+        if facts[name] is not None:
+            lines.append(f"{words} {wording.date_text(date.fromisoformat(str(facts[name])))}.")
+    lines.append(f"Authority: {facts['authority']}.")
+    return tuple(lines)
+
+
+def _what_happened(
+    before: Mapping[str, object] | None, after: Mapping[str, object]
+) -> tuple[EventKind, str]:
+    status = ApplicationStatus(str(after["status"]))
+    words = str(after["status_text"]) or status.value
+    if before is None:
+        return (
+            EventKind.APPLICATION_NEW,
+            f'A planning application has been submitted. Its status is "{words}".',
+        )
+    if before["status"] == after["status"]:
+        return (
+            EventKind.APPLICATION_CHANGED,
+            f"The application has changed: {_changed_words(before, after)}.",
+        )
+    earlier = str(before["status_text"]) or str(before["status"])
+    kind = _KIND_OF_STATUS.get(status, EventKind.APPLICATION_CHANGED)
+    return kind, f'The application\'s status was "{earlier}" and is now "{words}".'
+
+
+def _changed_words(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    names = [name for name in after if before.get(name) != after[name]]
+    words = dict.fromkeys(_CHANGED_WORDS.get(name, "its details") for name in names)
+    return ", ".join(words) or "its details"
+
+
+def _is_news(facts: Mapping[str, object], parameters: Parameters, today: date) -> bool:
+    if ApplicationStatus(str(facts["status"])) in _OPEN:
+        return True
+    days = [
+        date.fromisoformat(str(facts[name]))
+        for name in ("received_on", "decided_on")
+        if facts[name]
+    ]
+    return not days or today - max(days) <= timedelta(days=parameters.recent_days)
+
+
+def _sinkhole_event(
+    change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
+) -> Event | None:
+    del parameters, today
+    if change.is_baseline:
+        return None
+    facts = change.after or change.before or {}
+    kind, happened = _what_happened_to_record(change)
+    note = notes.get(change.subject, Note(is_flagged=True))
+    return Event(
+        kind=kind,
+        subject=change.subject,
+        version=change.version,
+        title=f"{facts['name']}, {facts['date_text']}",
+        happened=happened,
+        **_where(facts),
+        is_flagged=True,
+        is_news=True,
+        lines=(
+            f"Evidence: {facts['evidence']}, that is {_evidence_note(facts)}.",
+            f"Source: {facts['source_title']}.",
+            *note.lines,
+        ),
+        url=str(facts["source_url"]),
+    )
+
+
+def _evidence_note(facts: Mapping[str, object]) -> str:
+    return wording.EVIDENCE_NOTES[str(facts["evidence"])]
+
+
+def _what_happened_to_record(change: Change) -> tuple[EventKind, str]:
+    if change.before is None:
+        return EventKind.SINKHOLE_NEW, "A record has been added to the inventory."
+    if change.after is None:
+        return EventKind.SINKHOLE_REMOVED, "The record has been taken out of the inventory."
+    return (
+        EventKind.SINKHOLE_CORRECTED,
+        f"The record has been corrected: {_changed_words(change.before, change.after)}.",
+    )
+
+
+def _postcode_event(
+    change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
+) -> Event | None:
+    del today
+    before, after = change.before, change.after
+    if before is None or after is None or before["band"] == after["band"]:
+        return None
+    styles = parameters.table.styles
+    was, is_now = (styles[Band(int(str(facts["band"])))].label for facts in (before, after))
+    note = notes.get(change.subject, Note(is_flagged=True))
+    return Event(
+        kind=EventKind.BAND_CHANGED,
+        subject=change.subject,
+        version=change.version,
+        title=change.subject,
+        happened=(
+            f'The band of {change.subject} was "{was}" and is now "{is_now}". {_why(before, after)}'
+        ),
+        easting=None,
+        northing=None,
+        position_uncertainty_m=0.0,
+        is_flagged=True,
+        is_news=True,
+        lines=note.lines,
+    )
+
+
+def _why(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    if before["scored_as"] != after["scored_as"]:
+        return "The class of the ground differs in the edition of the geology now in use."
+    if before["sinkhole_id"] != after["sinkhole_id"]:
+        return "Another record now decides it, because one was added, corrected or taken out."
+    return "The record that decides it has been corrected."
+
+
+_Maker = Callable[[Change, Mapping[str, Note], Parameters, date], Event | None]
+
+_MAKERS: Final[Mapping[str, _Maker]] = {
+    APPLICATION: _application_event,
+    SINKHOLE: _sinkhole_event,
+    POSTCODE: _postcode_event,
+}
+
+
+def _where(facts: Mapping[str, object]) -> dict[str, Any]:
+    if facts["easting"] is None:
+        return {"easting": None, "northing": None, "position_uncertainty_m": 0.0}
+    return {
+        "easting": float(str(facts["easting"])),
+        "northing": float(str(facts["northing"])),
+        "position_uncertainty_m": float(str(facts["position_uncertainty_m"])),
+    }
+
+
+def plan(
+    events: Sequence[Event],
+    subscriptions: Sequence[Subscription],
+    told: frozenset[tuple[SubscriptionId, str]],
+) -> tuple[Digest, ...]:
+    """
+    Decide who must hear of what.
+
+    A subscriber hears of what may lie within their radius: the uncertainty of both positions
+    counts in favour of telling. What could not be mapped goes to everyone of the area, since it
+    may be next door; what is not flagged or not news goes to nobody.
+
+    Parameters
+    ----------
+    events
+        What `events` returns.
+    subscriptions
+        Confirmed ones.
+    told
+        Pairs of subscription and event key already in the outbox, ever.
+
+    Returns
+    -------
+    digests
+        One per subscriber with something to hear, in the order of the subscriptions.
+    """
+    heard: dict[int, list[Alert]] = {}
+    for event in events:
+        if not event.is_news or not (event.is_flagged or event.easting is None):
+            continue
+        for index, alert in _matches(event, subscriptions):
+            if (subscriptions[index].subscription_id, event.key) not in told:
+                heard.setdefault(index, []).append(alert)
+    return tuple(
+        Digest(
+            subscription=subscriptions[index],
+            alerts=tuple(sorted(heard[index], key=_nearest_first)),
+        )
+        for index in sorted(heard)
+    )
+
+
+POSTCODE_UNCERTAINTY_M: Final = 100.0
+"""How well a postcode's centre stands for an address in it, metres (sinkwatch position rules)."""
+
+
+def _matches(event: Event, subscriptions: Sequence[Subscription]) -> Iterable[tuple[int, Alert]]:
+    if event.kind is EventKind.BAND_CHANGED:
+        return [
+            (index, _unmapped(event))
+            for index, subscription in enumerate(subscriptions)
+            if subscription.postcode == event.subject
+        ]
+    if event.easting is None or event.northing is None:
+        return [(index, _unmapped(event)) for index in range(len(subscriptions))]
+    return _within_radius(event, event.easting, event.northing, subscriptions)
+
+
+def _within_radius(
+    event: Event, easting: float, northing: float, subscriptions: Sequence[Subscription]
+) -> Iterable[tuple[int, Alert]]:
+    centres = np.array([(s.easting, s.northing) for s in subscriptions], dtype=float).reshape(-1, 2)
+    radius_m = np.array([s.radius_m for s in subscriptions], dtype=float)
+    distance_m: NDArray[np.float64] = np.hypot(centres[:, 0] - easting, centres[:, 1] - northing)
+    uncertainty_m = float(np.hypot(event.position_uncertainty_m, POSTCODE_UNCERTAINTY_M))
+    for index in np.flatnonzero(distance_m - uncertainty_m <= radius_m).tolist():
+        home = subscriptions[index]
+        yield (
+            index,
+            Alert(
+                event=event,
+                distance_m=float(distance_m[index]),
+                distance_uncertainty_m=uncertainty_m,
+                direction=geo.compass_point(home.easting, home.northing, easting, northing),
+            ),
+        )
+
+
+def _unmapped(event: Event) -> Alert:
+    return Alert(event=event, distance_m=None, distance_uncertainty_m=None, direction="")
+
+
+def _nearest_first(alert: Alert) -> tuple[float, str]:
+    is_unmapped = alert.distance_m is None
+    return (float("inf") if is_unmapped else float(alert.distance_m or 0.0), alert.event.key)

@@ -1,0 +1,314 @@
+"""The product's words: one form for every distance, date and standing sentence."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from sinkwatch.model import EventKind, Evidence, SourceStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date, datetime
+
+LONDON: Final = ZoneInfo("Europe/London")
+"""Where readers live: every time is stored in UTC and shown in this zone."""
+
+DISCLAIMER: Final = (
+    "This map shows where gypsum is thought to lie and where ground collapses have been recorded. "
+    "It cannot say whether, where or when the ground will move. Positions are approximate. "
+    "It is not a survey, a council map or a BGS product. For a decision about a property or a "
+    "planning application, ask a chartered engineer or geologist and check the council's own map."
+)
+"""Short form, on every map."""
+
+LIMITS: Final = (
+    "This is general information from public records, not a survey or advice about a property, "
+    "and not an emergency warning. Records are incomplete and may be out of date; mail can be "
+    "late or lost. Do not rely on it to buy, sell, insure or build: ask a chartered engineer or "
+    "surveyor. If the ground is moving or a hole opens, keep away and call 999 if anyone is at "
+    "risk; then tell the council."
+)
+"""Standard text of every mail and page."""
+
+NO_RECORDS: Final = "no records in the data we hold"
+"""How absence is put: of records, never of hazard."""
+
+EVENT_TITLES: Final = {
+    EventKind.APPLICATION_NEW: "New planning application",
+    EventKind.APPLICATION_CHANGED: "Planning application changed",
+    EventKind.APPLICATION_DECIDED: "Planning application decided",
+    EventKind.APPLICATION_WITHDRAWN: "Planning application withdrawn",
+    EventKind.APPLICATION_APPEALED: "Planning appeal",
+    EventKind.SINKHOLE_NEW: "New record of ground collapse or subsidence",
+    EventKind.SINKHOLE_CORRECTED: "Record corrected",
+    EventKind.SINKHOLE_REMOVED: "Record removed",
+    EventKind.BAND_CHANGED: "Your postcode's band changed",
+}
+
+SOURCE_STATUSES: Final = {
+    SourceStatus.GOOD: "up to date",
+    SourceStatus.STALE: "out of date",
+    SourceStatus.FAILED: "could not be read; the last good copy is in use",
+    SourceStatus.NOT_CONFIGURED: "not set up",
+}
+
+EVIDENCE_NOTES: Final[Mapping[str, str]] = {
+    Evidence.CONFIRMED: "a collapse with a known date, reported by a survey",
+    Evidence.PROBABLE: "well reported; dissolution likely but not surveyed",
+    Evidence.POSSIBLE: "unconfirmed, or of mixed or unknown cause",
+    Evidence.NOT_AN_EVENT: "not an event; shown for context",
+}
+
+_FINE_M: Final = 100.0
+_MIDDLE_M: Final = 250.0
+
+_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+
+# A British telephone number: the trunk 0 or +44, an area code of two digits or more, and the rest.
+# Not after "SE " or the like (the figures of a grid reference may begin with 0), nor within a
+# planning reference such as 24/03097/FUL.
+_PHONE: Final = re.compile(
+    r"(?<![\w/.-])(?<!\b[A-Z]{2}\s)"
+    r"(?:(?P<abroad>(?:\+|00)44)[\s-]?(?:\(0\)[\s-]?)?\(?\d{2,4}|\(?0\d{2,4})\)?"
+    r"(?:[\s-]{0,2}\d{2,}){1,4}(?![\w/-])"
+)
+_DIGITS_AT_HOME: Final = range(10, 12)
+_DIGITS_FROM_ABROAD: Final = range(11, 16)
+
+_TITLE: Final = r"(?:Mr|MR|Mrs|MRS|Ms|MS|Miss|MISS|Mx|MX|Dr|DR|Prof|PROF|Rev|REV)\b\.?"
+_CAPITAL: Final = "[A-ZÀ-ÖØ-Þ]"
+_WORD: Final = rf"{_CAPITAL}[^\W\d_]*(?:['’-][^\W\d_]+)*(?![\w/])"
+_PERSON: Final = re.compile(
+    # "12 Springfield Dr" is a street: it is found first, so that what follows it is left alone.
+    rf"(?P<street>\b\d+[A-Za-z]?,?\s+(?:{_WORD}\s+){{1,3}}(?:Dr|DR)\b)"
+    rf"|\b{_TITLE}(?:\s*(?:&|and|AND)\s*{_TITLE})?\s*"
+    rf"(?:{_CAPITAL}\b\.?(?:\s*(?:&|and|AND)\s*|\s*)(?={_CAPITAL}))*"
+    rf"(?:(?:van|von|der|de|la|le|du)\s+)*{_WORD}(?:\s+{_WORD}){{0,2}}"
+)
+_MASK: Final = "[removed]"
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def distance_text(distance_m: float) -> str:
+    """
+    Write a distance no finer than it is known: to 5 m under 100 m, 10 m to 250 m, then 50 m.
+
+    Parameters
+    ----------
+    distance_m
+        Metres, not negative.
+
+    Returns
+    -------
+    text
+        Such as "80 m"; "under 5 m" for almost none.
+
+    Examples
+    --------
+    >>> distance_text(79.1), distance_text(118), distance_text(312), distance_text(1)
+    ('80 m', '120 m', '300 m', 'under 5 m')
+    """
+    rounded = _to_step(distance_m, round)
+    return f"{rounded:,} m" if rounded else "under 5 m"
+
+
+def about(distance_m: float, uncertainty_m: float) -> str:
+    """
+    Write a distance with its uncertainty; the uncertainty is rounded up.
+
+    Parameters
+    ----------
+    distance_m, uncertainty_m
+        Metres.
+
+    Returns
+    -------
+    text
+        Such as "about 80 m (± 170 m)".
+
+    Examples
+    --------
+    >>> about(79.1, 166.2)
+    'about 80 m (± 170 m)'
+    >>> about(0, 12)
+    'under 5 m (± 15 m)'
+    """
+    distance = distance_text(distance_m)
+    close = distance if distance.startswith("under") else f"about {distance}"
+    return f"{close} ({plus_minus(uncertainty_m)})"
+
+
+def plus_minus(uncertainty_m: float) -> str:
+    """
+    Write an uncertainty, rounded up to the step of a distance of that size.
+
+    Parameters
+    ----------
+    uncertainty_m
+        Metres.
+
+    Returns
+    -------
+    text
+        Such as "± 500 m".
+
+    Examples
+    --------
+    >>> plus_minus(501)
+    '± 550 m'
+    """
+    return f"± {_to_step(uncertainty_m, math.ceil):,} m"
+
+
+def _to_step(value_m: float, rounded: Callable[[float], int]) -> int:
+    step = 5 if value_m < _FINE_M else 10 if value_m <= _MIDDLE_M else 50
+    # A hair off, so that 500.0000001 from a square root is not taken up to the next step.
+    return rounded(round(value_m / step, 6)) * step
+
+
+def date_text(day: date) -> str:
+    """
+    Write a date in full.
+
+    Parameters
+    ----------
+    day
+        The date.
+
+    Returns
+    -------
+    text
+        Such as "17 February 2014".
+    """
+    return f"{day.day} {day:%B %Y}"
+
+
+def london_date(moment: datetime) -> date:
+    """
+    Return the date on which a moment fell for a reader in London.
+
+    Parameters
+    ----------
+    moment
+        Aware time.
+
+    Returns
+    -------
+    day
+        The date there.
+    """
+    return moment.astimezone(LONDON).date()
+
+
+def count_text(n: int, one: str, many: str = "") -> str:
+    """
+    Write a number with its noun.
+
+    Parameters
+    ----------
+    n
+        How many.
+    one, many
+        The noun in the singular and, where it is irregular, in the plural.
+
+    Returns
+    -------
+    text
+        Such as "1 record" or "12 records".
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def clean(text: str) -> str:
+    """
+    Make outside text fit to show: composed, without control or direction-changing characters.
+
+    Parameters
+    ----------
+    text
+        As it came.
+
+    Returns
+    -------
+    text
+        On one line.
+    """
+    spaced = (" " if character.isspace() else character for character in text)
+    shown = (character for character in spaced if unicodedata.category(character) not in _UNSHOWN)
+    # Composed last: what was taken out may have stood between a letter and its accent.
+    return unicodedata.normalize("NFC", " ".join("".join(shown).split()))
+
+
+_UNSHOWN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+
+
+def mask_personal_data(text: str) -> str:
+    """
+    Take e-mail addresses, telephone numbers and titled names out of a planning text.
+
+    Parameters
+    ----------
+    text
+        As the council publishes it.
+
+    Returns
+    -------
+    text
+        With each of them replaced by "[removed]".
+
+    Examples
+    --------
+    >>> mask_personal_data("Call Mr A Smith on 01765 123456 or a@b.uk")
+    'Call [removed] on [removed] or [removed]'
+    """
+    masked = _PHONE.sub(_mask_of_phone, _EMAIL.sub(_MASK, text))
+    return _PERSON.sub(lambda found: found["street"] or _MASK, masked)
+
+
+def _mask_of_phone(found: re.Match[str]) -> str:
+    digits = sum(character.isdigit() for character in found.group())
+    is_phone = digits in (_DIGITS_FROM_ABROAD if found["abroad"] else _DIGITS_AT_HOME)
+    return _MASK if is_phone else found.group()
+
+
+def trimmed(text: str, most: int) -> str:
+    """
+    Shorten a text at a word's end.
+
+    Parameters
+    ----------
+    text
+        Any text.
+    most
+        Characters at most, the ellipsis included; one or more.
+
+    Returns
+    -------
+    text
+        The same if it is short enough.
+    """
+    if len(text) <= most:
+        return text
+    whole_words, _, _ = text[:most].rpartition(" ")
+    return (whole_words or text[: most - 1]).rstrip(",;: ") + "…"
+
+
+def spreadsheet_cell(text: str) -> str:
+    """
+    Keep a spreadsheet from taking a text for a formula.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    text
+        With an apostrophe before it if a spreadsheet would calculate it.
+    """
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -1,0 +1,81 @@
+"""What every test may use: Ripon as it ships, and an installation in an empty folder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+from sinkwatch import config, sources, survey
+from sinkwatch.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sinkwatch.model import Area, Findings, Inputs
+
+# Nothing here is timed: a slow machine must not fail a law that holds.
+settings.register_profile("sinkwatch", deadline=None)
+settings.load_profile("sinkwatch")
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **step: float) -> None:
+        """Go on by a timedelta's arguments."""
+        self.now += timedelta(**step)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOW)
+
+
+@pytest.fixture(scope="session")
+def ripon() -> Area:
+    return config.load_area("ripon")
+
+
+@pytest.fixture(scope="session")
+def ripon_inputs(ripon: Area) -> Inputs:
+    return sources.recall(ripon, None, lambda _: None, now=NOW)
+
+
+@pytest.fixture(scope="session")
+def ripon_findings(ripon: Area, ripon_inputs: Inputs) -> Findings:
+    return survey.findings(ripon, ripon_inputs)
+
+
+@pytest.fixture
+def installation(tmp_path: Path, clock: Clock) -> Callable[..., Services]:
+    """Make the services of an installation whose folders all lie in this test's own."""
+
+    def make(**changed: object) -> Services:
+        planning = [Path(str(path)) for path in changed.pop("planning", ())]  # type: ignore[attr-defined]
+        values = {
+            "state_folder": tmp_path / "var",
+            "maps_folder": tmp_path / "maps",
+            **changed,
+        }
+        made = config.Settings.model_validate(values)
+        area = config.name_planning_files(config.load_area(made.area), planning)
+        return Services(settings=made, area=area, clock=clock)
+
+    return make
+
+
+@pytest.fixture
+def services(installation: Callable[..., Services]) -> Services:
+    return installation()

@@ -1,0 +1,832 @@
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sinkwatch import assess, geo, schemas
+from sinkwatch.errors import SchemaError
+from sinkwatch.model import Band, Evidence, GeologyClass
+from tests import world
+from tests.reference import Answer, Reference
+from tests.world import MIDDLES, A, B, C, a_sinkhole, a_zone, ground, inventory, strips
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from sinkwatch.model import Parameters
+
+Point = tuple[float, float, float]
+
+
+def hazard_of(*records: dict[str, object], zones: gpd.GeoDataFrame | None = None) -> assess.Hazard:
+    ground_frame = strips() if zones is None else zones
+    return assess.prepare(ground_frame, inventory(*records), world.parameters())
+
+
+def arrays(points: list[Point]) -> tuple[NDArray[np.float64], ...]:
+    columns = np.array(points, dtype=np.float64).reshape(-1, 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2]
+
+
+def answers(hazard: assess.Hazard, points: list[Point]) -> list[Answer]:
+    """What the kernel says, in the words of the reference."""
+    found = assess.points(hazard, *arrays(points))
+    return [_answer(hazard, found, row) for row in range(len(points))]
+
+
+def _answer(hazard: assess.Hazard, found: assess.Assessed, row: int) -> Answer:
+    zone, sinkhole, ring = (int(a[row]) for a in (found.zone, found.sinkhole, found.ring))
+    decides = sinkhole != assess.NONE
+    raised = found.scored_as[row] > found.geology[row]
+    return Answer(
+        band=Band(int(found.band[row])),
+        geology=GeologyClass(int(found.geology[row])),
+        scored_as=GeologyClass(int(found.scored_as[row])),
+        zone_id=None if zone == assess.NONE else hazard.zone_ids[zone],
+        boundary_m=float(found.boundary_m[row]) if raised else None,
+        boundary_uncertainty_m=float(found.boundary_uncertainty_m[row]) if raised else None,
+        ring_m=float(hazard.rings_m[ring]) if decides else None,
+        sinkhole_id=hazard.sinkhole_ids[sinkhole] if decides else None,
+        distance_m=float(found.distance_m[row]) if decides else None,
+        uncertainty_m=float(found.uncertainty_m[row]) if decides else None,
+        n_features=int(found.n_features[row]),
+        check_record=bool(found.check_record[row]),
+    )
+
+
+def one(hazard: assess.Hazard, easting: float, northing: float, uncertainty_m: float) -> Answer:
+    return answers(hazard, [(easting, northing, uncertainty_m)])[0]
+
+
+# ── The test vectors, as written ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("ground_class", "centre_m", "radius_m", "known_m", "expected"),
+    [
+        ("C", 40, 7.5, (15, 10), (32.5, 18.0, 50, Band.VERY_HIGH, False)),
+        ("C", 120, 7.5, (100, 10), (112.5, 100.5, 250, Band.HIGH, False)),
+        ("C", 30, 7.5, (400, 10), (22.5, 400.1, 500, Band.MODERATE, False)),
+        ("C", 57.5, 7.5, (10, 10), (50.0, 14.1, 50, Band.VERY_HIGH, False)),
+        ("B", 60, 10, (10, 10), (50.0, 14.1, 50, Band.HIGH, False)),
+        ("A", 45, 7.5, (10, 10), (37.5, 14.1, 50, Band.MODERATE, True)),
+        ("outside", 30, 7.5, (10, 10), (22.5, 14.1, 50, Band.NOT_ASSESSED, False)),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) else None,
+)
+def test_the_test_vectors_come_out_as_written(
+    ground_class: str,
+    centre_m: float,
+    radius_m: float,
+    known_m: tuple[float, float],
+    expected: tuple[float, float, float, Band, bool],
+) -> None:
+    easting, northing = MIDDLES[ground_class]
+    record_m, address_m = known_m
+    record = a_sinkhole(
+        easting + centre_m,
+        northing,
+        length_m=2 * radius_m,
+        position_uncertainty_m=record_m,
+    )
+    found = one(hazard_of(record), easting, northing, address_m)
+    assert found.sinkhole_id == "S1"
+    assert found.distance_m is not None
+    assert found.uncertainty_m is not None
+    assert (
+        found.distance_m,
+        round(found.uncertainty_m, 1),
+        found.ring_m,
+        found.band,
+        found.check_record,
+    ) == expected
+
+
+def test_a_place_in_a_300_m_from_c_is_scored_as_c_and_says_which_line() -> None:
+    found = one(hazard_of(), 9_700, 5_000, 10)
+    assert (found.geology, found.scored_as, found.band) == (
+        GeologyClass.A,
+        GeologyClass.C,
+        Band.MODERATE,
+    )
+    assert (found.boundary_m, found.boundary_uncertainty_m) == (300, 500)
+    assert found.zone_id == "C-strip"
+
+
+# ── The hand-drawn world ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("easting", "geology", "scored_as", "boundary_m"),
+    [
+        (9_499.99, "A", "A", None),  # 500.01 m from C: beyond the line's ± 500 m
+        (9_500, "A", "C", 500),  # the edge of the tolerance counts as inside
+        (9_999, "A", "C", 1),
+        (10_000, "C", "C", None),  # on the shared line: the higher class holds it
+        (20_000, "C", "C", None),
+        (20_000.01, "B", "C", 0.01),
+        (20_600, "B", "C", 600),  # 600 m: C is drawn to ± 500 m, but B only to ± 750 m
+        (20_750, "B", "C", 750),
+        (20_750.01, "B", "B", None),
+        (-0.01, "OUTSIDE", "OUTSIDE", None),  # outside is never raised, however near a line
+        (30_000.01, "OUTSIDE", "OUTSIDE", None),
+    ],
+)
+def test_each_stretch_of_the_hand_drawn_world(
+    easting: float, geology: str, scored_as: str, boundary_m: float | None
+) -> None:
+    found = one(hazard_of(), easting, 5_000, 10)
+    assert (found.geology.name, found.scored_as.name, found.boundary_m) == (
+        geology,
+        scored_as,
+        boundary_m,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ground_class", "bands"),
+    [
+        ("C", (Band.VERY_HIGH, Band.HIGH, Band.MODERATE, Band.MODERATE)),
+        ("B", (Band.HIGH, Band.MODERATE, Band.LOW, Band.LOW)),
+        ("A", (Band.MODERATE, Band.LOW, Band.NONE_IDENTIFIED, Band.NONE_IDENTIFIED)),
+        ("outside", (Band.NOT_ASSESSED,) * 4),
+    ],
+)
+def test_the_band_table_by_class_and_ring(ground_class: str, bands: tuple[Band, ...]) -> None:
+    easting, northing = MIDDLES[ground_class]
+    record = hazard_of(a_sinkhole(easting, northing, length_m=0.0))
+    away_m = (50.0, 250.0, 500.0, 500.01)
+    found = answers(record, [(easting + d, northing, 10.0) for d in away_m])
+    assert tuple(answer.band for answer in found) == bands
+    assert [answer.ring_m for answer in found] == [50, 250, 500, None]
+
+
+@pytest.mark.parametrize(
+    ("uncertainty_m", "ring_m"), [(48, 50), (49.9, 250), (249, 250), (250, 500), (500, None)]
+)
+def test_a_record_counts_for_a_ring_only_if_it_is_known_that_well(
+    uncertainty_m: float, ring_m: float | None
+) -> None:
+    record = a_sinkhole(*C, position_uncertainty_m=uncertainty_m)
+    assert one(hazard_of(record), *C, 10).ring_m == ring_m
+
+
+def test_a_possible_record_scores_one_ring_further_out_and_is_still_a_feature() -> None:
+    near, middle, far = (
+        one(hazard_of(a_sinkhole(C[0] + d, C[1], length_m=0.0, evidence="possible")), *C, 10)
+        for d in (50, 250, 500)
+    )
+    assert [(found.ring_m, found.band) for found in (near, middle, far)] == [
+        (250, Band.HIGH),
+        (500, Band.MODERATE),
+        (None, Band.MODERATE),
+    ]
+    assert (far.sinkhole_id, far.n_features) == (None, 1)
+
+
+def test_a_record_that_does_not_count_and_one_that_is_no_event_are_left_aside() -> None:
+    hazard = hazard_of(
+        a_sinkhole(*C, sinkhole_id="S1", counts=False),
+        a_sinkhole(*C, sinkhole_id="S2", evidence="not_an_event"),
+    )
+    found = one(hazard, *C, 10)
+    assert (found.sinkhole_id, found.n_features, found.band) == (None, 0, Band.MODERATE)
+
+
+def test_the_nearest_ring_decides_before_the_nearest_record() -> None:
+    hazard = hazard_of(
+        a_sinkhole(C[0] + 20, C[1], sinkhole_id="S1", position_uncertainty_m=300.0),
+        a_sinkhole(C[0] + 200, C[1], sinkhole_id="S2"),
+    )
+    found = one(hazard, *C, 10)
+    assert (found.sinkhole_id, found.ring_m) == ("S2", 250)
+
+
+def test_equally_near_records_are_told_apart_by_their_id() -> None:
+    rows = [a_sinkhole(C[0] + d, C[1], sinkhole_id=i) for d, i in ((100, "S2"), (-100, "S1"))]
+    assert one(hazard_of(*rows), *C, 10).sinkhole_id == "S1"
+    assert one(hazard_of(*reversed(rows)), *C, 10).sinkhole_id == "S1"
+
+
+def test_records_of_one_feature_are_counted_once() -> None:
+    hazard = hazard_of(
+        a_sinkhole(*C, sinkhole_id="S1", feature_id="ure-bank"),
+        a_sinkhole(*C, sinkhole_id="S2", feature_id="ure-bank"),
+        a_sinkhole(C[0] + 300, C[1], sinkhole_id="S3", feature_id="mill-lane"),
+        a_sinkhole(C[0] + 600, C[1], sinkhole_id="S4", feature_id="too-far"),
+    )
+    assert one(hazard, *C, 10).n_features == 2
+
+
+def test_half_the_longer_side_is_the_radius_and_an_unknown_size_is_a_15_m_hole() -> None:
+    frame = inventory(
+        a_sinkhole(0, 0, sinkhole_id="S1", length_m=20.0, width_m=10.0),
+        a_sinkhole(0, 0, sinkhole_id="S2", length_m=10.0, width_m=20.0),
+        a_sinkhole(0, 0, sinkhole_id="S3", width_m=6.0),
+        a_sinkhole(0, 0, sinkhole_id="S4"),
+    )
+    assert assess.radius_m(frame, 7.5).tolist() == [10, 10, 3, 7.5]
+
+
+def test_inside_a_recorded_hole_the_distance_is_nothing() -> None:
+    assert one(hazard_of(a_sinkhole(C[0] + 3, C[1])), *C, 10).distance_m == 0
+
+
+def test_decimals_in_a_position_do_not_push_a_record_off_the_edge_of_a_ring() -> None:
+    # In binary this record is 50.000000000001 m away, a hair outside the ring.
+    assert 15_056.35 - 15_000.3 - 6.05 > 50
+    record = a_sinkhole(15_056.35, 5_000, length_m=12.1)
+    found = one(hazard_of(record), 15_000.3, 5_000, 10)
+    assert (found.distance_m, found.ring_m) == (50, 50)
+
+
+def test_overlapping_zones_give_the_higher_class_and_the_worse_line() -> None:
+    # Two drawings of B overlap; the worse known decides how far the C line may be off.
+    zones = ground(
+        a_zone("B1-rough", "B", shapely.box(0, 0, 1_000, 1_000), uncertainty_m=700),
+        a_zone("B2-fine", "B", shapely.box(0, 0, 1_000, 1_000), uncertainty_m=100),
+        a_zone("C", "C", shapely.box(1_600, 0, 2_000, 1_000), uncertainty_m=50),
+    )
+    for frame in (zones, zones.iloc[::-1]):
+        found = one(hazard_of(zones=frame), 1_000, 500, 10)
+        assert (found.scored_as, found.boundary_m, found.boundary_uncertainty_m) == (
+            GeologyClass.C,
+            600,
+            700,
+        )
+        assert one(hazard_of(zones=frame), 100, 500, 10).zone_id == "B1-rough"
+
+
+def test_between_two_higher_classes_the_highest_wins_though_it_is_further() -> None:
+    zones = ground(
+        a_zone("A", "A", shapely.box(0, 0, 1_000, 1_000)),
+        a_zone("B", "B", shapely.box(1_000, 0, 1_100, 1_000)),
+        a_zone("C", "C", shapely.box(1_100, 0, 2_000, 1_000)),
+    )
+    found = one(hazard_of(zones=zones), 900, 500, 10)
+    assert (found.scored_as, found.boundary_m, found.zone_id) == (GeologyClass.C, 200, "C")
+
+
+def test_without_zones_nothing_is_assessed_and_records_are_still_found() -> None:
+    found = one(hazard_of(a_sinkhole(*C), zones=ground()), *C, 10)
+    assert (found.band, found.scored_as, found.sinkhole_id) == (
+        Band.NOT_ASSESSED,
+        GeologyClass.OUTSIDE,
+        "S1",
+    )
+
+
+def test_without_records_the_ground_alone_decides() -> None:
+    found = answers(hazard_of(), [(*A, 10), (*B, 10), (*C, 10)])
+    assert [a.band for a in found] == [Band.NONE_IDENTIFIED, Band.LOW, Band.MODERATE]
+    assert {a.n_features for a in found} == {0}
+
+
+def test_no_points_give_no_answers() -> None:
+    found = assess.points(hazard_of(a_sinkhole(*C)), *arrays([]))
+    assert {len(getattr(found, field.name)) for field in fields(found)} == {0}
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_row_that_is_no_number_is_not_assessed_and_disturbs_no_other(
+    bad: float, column: int
+) -> None:
+    hazard = hazard_of(a_sinkhole(*C))
+    row = [*C, 10.0]
+    row[column] = bad
+    alone = one(hazard, *C, 10)
+    broken, beside = answers(hazard, [(row[0], row[1], row[2]), (*C, 10)])
+    assert (broken.band, broken.sinkhole_id, broken.n_features) == (Band.NOT_ASSESSED, None, 0)
+    assert beside == alone
+
+
+# ── Laws ─────────────────────────────────────────────────────────────────────────────────────────
+
+# Positions on a grid of a quarter metre: exact in binary, so that edges are hit exactly.
+quarters = st.integers(-2_000, 18_000).map(lambda n: n / 4)
+uncertainties = st.sampled_from([1.0, 10.0, 30.0, 40.0, 50.0, 100.0, 250.0, 300.0, 400.0, 500.0])
+MOST_POINTS = 8
+# Each example compares some ten points with some six records: a few are many.
+LAW = settings(max_examples=15)
+
+
+@st.composite
+def zone_frames(draw: st.DrawFn) -> gpd.GeoDataFrame:
+    """Strips that touch, and a few loose boxes and triangles that may overlap them."""
+    cuts = sorted(draw(st.lists(st.integers(0, 40), min_size=2, max_size=4, unique=True)))
+    shapes = [
+        shapely.box(west * 100, 0, east * 100, 3_000) for west, east in itertools.pairwise(cuts)
+    ]
+    shapes += draw(st.lists(loose_shapes(), max_size=2))
+    rows = [
+        a_zone(
+            f"Z{number}",
+            draw(st.sampled_from("ABC")),
+            shape,
+            uncertainty_m=draw(st.sampled_from([50, 100, 300, 500])),
+        )
+        for number, shape in enumerate(shapes)
+    ]
+    return ground(*draw(st.permutations(rows)))
+
+
+@st.composite
+def loose_shapes(draw: st.DrawFn) -> shapely.Geometry:
+    west, south = draw(st.integers(-5, 40)) * 100, draw(st.integers(-5, 25)) * 100
+    width, height = draw(st.integers(1, 20)) * 100, draw(st.integers(1, 20)) * 100
+    box = shapely.box(west, south, west + width, south + height)
+    corners = [(west, south), (west + width, south), (west, south + height)]
+    return draw(st.sampled_from([box, shapely.Polygon(corners)]))
+
+
+@st.composite
+def record_rows(draw: st.DrawFn, n: int = 0) -> dict[str, object]:
+    return a_sinkhole(
+        draw(quarters),
+        draw(quarters),
+        sinkhole_id=f"S{n}",
+        feature_id=draw(st.sampled_from(["f1", "f2", "f3"])),
+        evidence=draw(st.sampled_from(list(Evidence))).value,
+        counts=draw(st.sampled_from([True, True, True, False])),
+        position_uncertainty_m=draw(uncertainties),
+        length_m=draw(st.sampled_from([math.nan, 0.0, 10.0, 15.0, 31.0])),
+        width_m=draw(st.sampled_from([math.nan, 20.0])),
+    )
+
+
+record_lists = st.integers(0, 6).flatmap(
+    lambda n: st.tuples(*(record_rows(number) for number in range(n))).map(list)
+)
+
+
+@st.composite
+def points_of(draw: st.DrawFn, records: list[dict[str, object]]) -> list[Point]:
+    """Points anywhere, on the corners of zones, and on the very edges of rings."""
+    found = draw(st.lists(st.tuples(quarters, quarters, uncertainties), max_size=MOST_POINTS))
+    for record in records:
+        sides = [record["length_m"], record["width_m"]]
+        longest = max((side for side in sides if not math.isnan(side)), default=15.0)
+        edge_m = draw(st.sampled_from([50.0, 250.0, 500.0])) + longest / 2
+        east, north = draw(st.sampled_from([(1, 0), (0, 1), (-1, 0), (0.6, 0.8)]))
+        found.append(
+            (
+                record["easting"] + edge_m * east,
+                record["northing"] + edge_m * north,
+                draw(uncertainties),
+            )
+        )
+    found.append((draw(st.integers(0, 40)) * 100.0, draw(st.integers(0, 30)) * 100.0, 10.0))
+    return found
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[gpd.GeoDataFrame, list[dict[str, object]], list[Point]]:
+    records = draw(record_lists)
+    return draw(zone_frames()), records, draw(points_of(records))
+
+
+World = tuple[Any, list[dict[str, object]], list[Point]]
+
+
+def bands_of(zones: gpd.GeoDataFrame, records: list[dict[str, object]], points: list[Point]) -> Any:  # noqa: ANN401 - an array to compare
+    return assess.points(hazard_of(*records, zones=zones), *arrays(points)).band
+
+
+@settings(LAW, max_examples=60)
+@given(worlds())
+def test_the_kernel_says_what_the_rules_say_row_by_row(world_drawn: World) -> None:
+    zones, records, points = world_drawn
+    reference = Reference(zones, inventory(*records), world.parameters())
+    expected = [reference.answer(*point) for point in points]
+    assert answers(hazard_of(*records, zones=zones), points) == expected
+
+
+def test_the_kernel_says_what_the_rules_say_of_two_thousand_points() -> None:
+    rng = np.random.default_rng(2014)
+    records = [
+        a_sinkhole(
+            rng.uniform(0, 30_000),
+            rng.uniform(0, 10_000),
+            sinkhole_id=f"S{n:03d}",
+            feature_id=f"f{rng.integers(40)}",
+            evidence=rng.choice([e.value for e in Evidence]),
+            counts=bool(rng.random() < 0.9),
+            position_uncertainty_m=float(rng.choice([10, 30, 100, 300, 600])),
+            length_m=rng.choice([math.nan, 5.0, 12.0, 40.0]),
+        )
+        for n in range(150)
+    ]
+    points = [
+        (rng.uniform(-1_000, 31_000), rng.uniform(-1_000, 11_000), rng.choice([5.0, 30.0, 300.0]))
+        for _ in range(2_000)
+    ]
+    reference = Reference(strips(), inventory(*records), world.parameters())
+    found = answers(hazard_of(*records), points)
+    assert found == [reference.answer(*point) for point in points]
+    # The sample is worth comparing only if it meets every band and every ring.
+    assert {answer.band for answer in found} == set(Band)
+    assert {answer.ring_m for answer in found} == {50, 250, 500, None}
+
+
+@settings(LAW)
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_never_matters(world_drawn: World, random: Any) -> None:  # noqa: ANN401 - random.Random
+    zones, records, points = world_drawn
+    before = answers(hazard_of(*records, zones=zones), points)
+    order = random.sample(range(len(points)), len(points))
+    shuffled = hazard_of(
+        *random.sample(records, len(records)),
+        zones=zones.iloc[random.sample(range(len(zones)), len(zones))],
+    )
+    after = answers(shuffled, [points[i] for i in order])
+    assert after == [before[i] for i in order]
+
+
+@settings(LAW)
+@given(worlds(), st.integers(0, MOST_POINTS))
+def test_cutting_the_input_in_chunks_never_matters(world_drawn: World, cut: int) -> None:
+    zones, records, points = world_drawn
+    hazard = hazard_of(*records, zones=zones)
+    in_chunks = answers(hazard, points[:cut]) + answers(hazard, points[cut:])
+    assert in_chunks == answers(hazard, points)
+
+
+@settings(LAW)
+@given(
+    worlds(),
+    st.tuples(
+        st.integers(-400_000, 400_000),
+        st.integers(-400_000, 400_000),
+    ),
+)
+def test_moving_everything_by_whole_metres_changes_nothing(
+    world_drawn: World, by: tuple[int, int]
+) -> None:
+    zones, records, points = world_drawn
+    moved_zones = zones.set_geometry(zones.geometry.translate(*by))
+    moved_records = [
+        record | {"easting": record["easting"] + by[0], "northing": record["northing"] + by[1]}
+        for record in records
+    ]
+    moved_points = [(e + by[0], n + by[1], u) for e, n, u in points]
+    before = answers(hazard_of(*records, zones=zones), points)
+    after = answers(hazard_of(*moved_records, zones=moved_zones), moved_points)
+    # A slanting line is measured to the last bit only where it stands.
+    assert [_settled(answer) for answer in after] == [_settled(answer) for answer in before]
+
+
+def _settled(answer: Answer) -> dict[str, object]:
+    return {
+        name: round(value, 2) if isinstance(value, float) else value
+        for name, value in asdict(answer).items()
+    }
+
+
+@settings(LAW)
+@given(worlds(), st.integers(0, 2), st.floats(0, 100))
+def test_a_wider_ring_never_lowers_a_band(world_drawn: World, ring: int, more_m: float) -> None:
+    zones, records, points = world_drawn
+    rings = list(world.band_table().rings_m)
+    rings[ring] += more_m
+    wider = world.parameters(table=replace(world.band_table(), rings_m=tuple(rings)))
+    hazard = assess.prepare(zones, inventory(*records), wider)
+    assert (assess.points(hazard, *arrays(points)).band >= bands_of(zones, records, points)).all()
+
+
+def _bigger(record: dict[str, object]) -> dict[str, object]:
+    return record | {"width_m": 60.0}
+
+
+def _surer(record: dict[str, object]) -> dict[str, object]:
+    return record | {"evidence": "confirmed"}
+
+
+def _counted(record: dict[str, object]) -> dict[str, object]:
+    return record | {"counts": True}
+
+
+def _better_placed(record: dict[str, object]) -> dict[str, object]:
+    return record | {"position_uncertainty_m": 1.0}
+
+
+@settings(LAW, max_examples=12)
+@given(worlds())
+@pytest.mark.parametrize("change", [_bigger, _surer, _counted, _better_placed])
+def test_a_bigger_surer_counted_or_better_placed_record_never_lowers_a_band(
+    change: Any,  # noqa: ANN401 - one of the functions above
+    world_drawn: World,
+) -> None:
+    zones, records, points = world_drawn
+    changed = [change(record) for record in records]
+    assert (bands_of(zones, changed, points) >= bands_of(zones, records, points)).all()
+
+
+@settings(LAW)
+@given(worlds(), record_rows(99))
+def test_another_record_never_lowers_a_band(world_drawn: World, another: dict[str, object]) -> None:
+    zones, records, points = world_drawn
+    more = bands_of(zones, [*records, another], points)
+    assert (more >= bands_of(zones, records, points)).all()
+
+
+@settings(LAW)
+@given(worlds(), st.floats(0, 1_000))
+def test_a_greater_uncertainty_never_gives_a_nearer_ring(world_drawn: World, more_m: float) -> None:
+    zones, records, points = world_drawn
+    hazard = hazard_of(*records, zones=zones)
+    rings = assess.points(hazard, *arrays(points)).ring
+    vaguer = assess.points(hazard, *arrays([(e, n, u + more_m) for e, n, u in points])).ring
+    assert (vaguer >= rings).all()
+
+
+@settings(LAW)
+@given(worlds(), st.integers(0, MOST_POINTS), st.sampled_from([math.nan, math.inf]))
+def test_broken_rows_anywhere_leave_the_others_as_they_were(
+    world_drawn: World, at: int, bad: float
+) -> None:
+    zones, records, points = world_drawn
+    hazard = hazard_of(*records, zones=zones)
+    where = min(at, len(points))
+    mixed = [*points[:where], (bad, 0.0, 10.0), *points[where:]]
+    found = answers(hazard, mixed)
+    assert found[:where] + found[where + 1 :] == answers(hazard, points)
+
+
+# ── Sites with a boundary ────────────────────────────────────────────────────────────────────────
+
+
+def test_a_site_across_the_line_has_the_highest_band_and_its_shares_by_area() -> None:
+    # From west to east: 500 m of class A ground, 500 m of it scored as C, and 100 m of C.
+    site = assess.polygon(hazard_of(), shapely.box(9_000, 4_900, 10_100, 5_100))
+    assert (site.band, site.geology, site.scored_as) == (
+        Band.MODERATE,
+        GeologyClass.C,
+        GeologyClass.C,
+    )
+    assert site.shares == {
+        Band.MODERATE: pytest.approx(600 / 1_100, abs=1e-4),
+        Band.NONE_IDENTIFIED: pytest.approx(500 / 1_100, abs=1e-4),
+    }
+    assert math.isnan(site.boundary_m)
+
+
+def test_a_site_near_a_line_is_raised_and_says_how_far_and_how_well_known() -> None:
+    site = assess.polygon(hazard_of(), shapely.box(20_600, 4_900, 20_700, 5_000))
+    assert (site.geology, site.scored_as) == (GeologyClass.B, GeologyClass.C)
+    assert (site.boundary_m, site.boundary_uncertainty_m) == (600, 750)
+    assert site.shares == {Band.MODERATE: pytest.approx(1)}
+
+
+def test_a_site_is_measured_from_its_edge_never_its_middle() -> None:
+    east_of = hazard_of(a_sinkhole(C[0] + 507.5, C[1], length_m=15.0))
+    site = assess.polygon(east_of, shapely.box(C[0] - 450, C[1] - 10, C[0] + 450, C[1] + 10))
+    assert (site.band, site.distance_m, site.sinkhole) == (Band.VERY_HIGH, 50, 0)
+    assert site.uncertainty_m == pytest.approx(math.hypot(10, assess.SITE_UNCERTAINTY_M), abs=1e-3)
+
+
+def test_the_shares_of_rings_add_up_by_hand() -> None:
+    # A site of 1,000 by 20 m; the record lies at its west end, a point: 50 m, 200 m, 750 m of it.
+    record = a_sinkhole(C[0], C[1], length_m=0.0)
+    site = assess.polygon(hazard_of(record), shapely.box(C[0], C[1] - 10, C[0] + 1_000, C[1] + 10))
+    assert site.shares == {
+        Band.VERY_HIGH: pytest.approx(0.05, abs=1e-3),
+        Band.HIGH: pytest.approx(0.2, abs=1e-3),
+        Band.MODERATE: pytest.approx(0.75, abs=1e-3),
+    }
+
+
+def test_a_possible_record_gives_its_shares_one_ring_further_out() -> None:
+    record = a_sinkhole(C[0], C[1], length_m=0.0, evidence="possible")
+    site = assess.polygon(hazard_of(record), shapely.box(C[0], C[1] - 10, C[0] + 1_000, C[1] + 10))
+    assert (site.band, site.n_features) == (Band.HIGH, 1)
+    assert site.shares == {
+        Band.HIGH: pytest.approx(0.05, abs=1e-3),
+        Band.MODERATE: pytest.approx(0.95, abs=1e-3),
+    }
+
+
+def test_a_centimetre_beyond_a_ring_no_ground_is_in_it() -> None:
+    # The circle is cut as a polygon drawn round it, whose corner stands 1.9 cm out at 250 m.
+    record = a_sinkhole(C[0], C[1], length_m=0.0)
+    west = C[0] + 250.01
+    site = assess.polygon(hazard_of(record), shapely.box(west, C[1] - 5, west + 10, C[1] + 5))
+    assert site.band is Band.MODERATE
+    assert site.shares == {Band.MODERATE: 1}
+
+
+def test_a_centimetre_within_a_ring_some_ground_is_in_it() -> None:
+    # 149.995 m east and 199.995 m north is 249.993 m away, between two corners of that polygon.
+    record = a_sinkhole(C[0], C[1], length_m=0.0)
+    west, south = C[0] + 149.995, C[1] + 199.995
+    site = assess.polygon(hazard_of(record), shapely.box(west, south, west + 10, south + 10))
+    assert site.band is Band.HIGH
+    assert 0 < site.shares[Band.HIGH] < 1e-4
+
+
+def test_a_centimetre_within_a_lines_uncertainty_a_site_is_raised_as_its_corner_is() -> None:
+    # The two zones meet at a corner; 299.99 m west and 399.99 m south of it is 499.986 m away.
+    zones = ground(
+        a_zone("A", "A", shapely.box(0, 0, 1_000, 1_000)),
+        a_zone("C", "C", shapely.box(1_000, 1_000, 2_000, 2_000)),
+    )
+    hazard = hazard_of(zones=zones)
+    site = assess.polygon(hazard, shapely.box(690, 590, 700.01, 600.01))
+    assert one(hazard, 700.01, 600.01, 5).scored_as is GeologyClass.C
+    assert site.scored_as is GeologyClass.C
+
+
+def test_a_hole_on_less_susceptible_ground_may_decide_a_site() -> None:
+    # Mostly C with nothing near, and a strip of B beyond the line's tolerance with a hole in it.
+    record = a_sinkhole(20_900, 5_000)
+    site = assess.polygon(hazard_of(record), shapely.box(20_300, 4_990, 20_900, 5_010))
+    assert (site.band, site.scored_as, site.sinkhole) == (Band.HIGH, GeologyClass.B, 0)
+    assert {Band.HIGH, Band.MODERATE} <= set(site.shares)
+
+
+def test_a_site_partly_outside_keeps_that_share_as_not_assessed() -> None:
+    site = assess.polygon(hazard_of(), shapely.box(-300, 4_900, 100, 5_000))
+    assert site.shares == {
+        Band.NONE_IDENTIFIED: pytest.approx(0.25),
+        Band.NOT_ASSESSED: pytest.approx(0.75),
+    }
+
+
+def test_a_site_outside_is_not_assessed_but_its_records_are_given() -> None:
+    record = a_sinkhole(-5_000, 5_000)
+    site = assess.polygon(hazard_of(record), shapely.box(-5_100, 4_900, -4_900, 5_100))
+    assert (site.band, site.zone, site.sinkhole, site.n_features) == (
+        Band.NOT_ASSESSED,
+        assess.NONE,
+        0,
+        1,
+    )
+    assert site.shares == {Band.NOT_ASSESSED: 1}
+    assert site.check_record is False
+
+
+def test_a_site_that_only_touches_a_zone_has_no_ground_in_it() -> None:
+    site = assess.polygon(hazard_of(), shapely.box(30_000, 4_000, 30_100, 4_100))
+    assert (site.geology, site.band) == (GeologyClass.OUTSIDE, Band.NOT_ASSESSED)
+
+
+def test_a_site_without_records_or_zones_has_neither() -> None:
+    site = assess.polygon(hazard_of(zones=ground()), shapely.box(0, 0, 10, 10))
+    assert (site.band, site.zone, site.sinkhole, site.n_features) == (
+        Band.NOT_ASSESSED,
+        assess.NONE,
+        assess.NONE,
+        0,
+    )
+    assert math.isnan(site.distance_m)
+    assert math.isnan(site.uncertainty_m)
+
+
+def test_ground_and_record_that_disagree_are_marked_on_a_site_too() -> None:
+    site = assess.polygon(hazard_of(a_sinkhole(*A)), shapely.box(4_900, 4_900, 5_100, 5_100))
+    assert (site.band, site.check_record) == (Band.MODERATE, True)
+
+
+def test_a_site_of_several_pieces_is_one_site() -> None:
+    pieces = shapely.union(shapely.box(4_000, 0, 4_100, 100), shapely.box(15_000, 0, 15_100, 100))
+    site = assess.polygon(hazard_of(), pieces)
+    assert site.shares == {
+        Band.MODERATE: pytest.approx(0.5),
+        Band.NONE_IDENTIFIED: pytest.approx(0.5),
+    }
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        shapely.Point(0, 0),
+        shapely.Polygon(),
+        shapely.Polygon([(0, 0), (10, 10), (10, 0), (0, 10)]),
+        shapely.LineString([(0, 0), (10, 0)]),
+    ],
+    ids=["point", "empty", "bow-tie", "line"],
+)
+def test_a_boundary_that_is_no_polygon_is_refused(shape: shapely.Geometry) -> None:
+    with pytest.raises(SchemaError, match="site boundary: it must be a polygon with an area"):
+        assess.polygon(hazard_of(), shape)
+
+
+@st.composite
+def sites(draw: st.DrawFn) -> shapely.Geometry:
+    west, south = draw(st.integers(-5, 40)) * 100, draw(st.integers(-5, 30)) * 100
+    width, height = draw(st.integers(1, 20)) * 50, draw(st.integers(1, 20)) * 50
+    return shapely.box(west, south, west + width, south + height)
+
+
+@settings(LAW)
+@given(worlds(), sites(), uncertainties)
+def test_the_shares_of_a_site_sum_to_one_and_none_is_above_its_band(
+    world_drawn: World, site: shapely.Geometry, uncertainty_m: float
+) -> None:
+    zones, records, _ = world_drawn
+    found = assess.polygon(hazard_of(*records, zones=zones), site, uncertainty_m)
+    assert math.fsum(found.shares.values()) == pytest.approx(1, abs=1e-6)
+    assert max(found.shares) <= found.band
+    assert list(found.shares) == sorted(found.shares, reverse=True)
+
+
+@settings(LAW)
+@given(worlds(), sites(), uncertainties)
+def test_the_band_of_a_site_is_that_of_some_of_its_ground(
+    world_drawn: World, site: shapely.Geometry, uncertainty_m: float
+) -> None:
+    # It may touch a ring or a tolerance at a mere point; grown by a metre it has ground in it.
+    zones, records, _ = world_drawn
+    hazard = hazard_of(*records, zones=zones)
+    band = assess.polygon(hazard, site, uncertainty_m).band
+    grown = assess.polygon(hazard, shapely.buffer(site, 1, join_style="mitre"), uncertainty_m)
+    assert max(grown.shares) >= band
+
+
+@settings(LAW)
+@given(worlds(), sites(), uncertainties, st.data())
+def test_a_site_is_never_put_lower_than_a_point_inside_it(
+    world_drawn: World, site: shapely.Geometry, uncertainty_m: float, data: st.DataObject
+) -> None:
+    zones, records, _ = world_drawn
+    hazard = hazard_of(*records, zones=zones)
+    west, south, east, north = site.bounds
+    inside = st.tuples(
+        st.integers(int(west) * 4 + 2, int(east) * 4 - 2).map(lambda n: n / 4),
+        st.integers(int(south) * 4 + 2, int(north) * 4 - 2).map(lambda n: n / 4),
+        st.just(uncertainty_m),
+    )
+    points = data.draw(st.lists(inside, min_size=1, max_size=MOST_POINTS))
+    site_band = assess.polygon(hazard, site, uncertainty_m).band
+    assert site_band >= assess.points(hazard, *arrays(points)).band.max()
+
+
+@settings(LAW)
+@given(worlds(), uncertainties)
+def test_a_tiny_site_is_a_point(world_drawn: World, uncertainty_m: float) -> None:
+    zones, records, points = world_drawn
+    hazard = hazard_of(*records, zones=zones)
+    easting, northing, _ = points[-1]
+    # A square of 2 cm may lie across an edge: compare where all round the point agrees.
+    around = [
+        (easting + de, northing + dn, uncertainty_m) for de in (-1, 0, 1) for dn in (-1, 0, 1)
+    ]
+    found = answers(hazard, around)
+    middle = found[4]
+    assume(len({(a.band, a.scored_as, a.ring_m, a.sinkhole_id) for a in found}) == 1)
+    square = shapely.box(easting - 0.01, northing - 0.01, easting + 0.01, northing + 0.01)
+    site = assess.polygon(hazard, square, uncertainty_m)
+    assert (site.band, site.scored_as) == (middle.band, middle.scored_as)
+    assert site.shares == {middle.band: pytest.approx(1)}
+    sinkhole_id = None if site.sinkhole == assess.NONE else hazard.sinkhole_ids[site.sinkhole]
+    assert sinkhole_id == middle.sinkhole_id
+    if middle.distance_m is not None:
+        assert site.distance_m == pytest.approx(middle.distance_m, abs=0.02)
+
+
+# ── Frames ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_frame_of_places_keeps_its_rows_and_their_order() -> None:
+    places = world.places(
+        {"place_id": "far", "easting": A[0], "northing": A[1]},
+        {"place_id": "lost", "easting": math.nan, "northing": math.nan},
+        {"place_id": "near", "easting": C[0], "northing": C[1]},
+    )
+    frame = assess.score(hazard_of(a_sinkhole(C[0] + 100, C[1])), places, key="place_id")
+    assert schemas.ASSESSMENTS.check(frame) is frame
+    assert frame["place_id"].tolist() == ["far", "lost", "near"]
+    assert frame["band"].tolist() == [Band.NONE_IDENTIFIED, Band.NOT_ASSESSED, Band.HIGH]
+    assert frame["sinkhole_id"].isna().tolist() == [True, True, False]
+    assert frame["sinkhole_distance_m"].iloc[2] == 92.5
+    assert frame["sinkhole_uncertainty_m"].iloc[2] == pytest.approx(math.hypot(80, 10), abs=1e-3)
+    assert frame["n_features"].tolist() == [0, 0, 1]
+
+
+def test_a_frame_in_degrees_is_refused_and_not_read_as_metres() -> None:
+    places = world.places({"place_id": "near", "easting": C[0], "northing": C[1]})
+    degrees = places.set_crs(geo.WGS84, allow_override=True)
+    with pytest.raises(SchemaError, match="its CRS is EPSG:4326"):
+        assess.score(hazard_of(), degrees, key="place_id")
+
+
+def test_broken_zones_and_broken_records_are_refused() -> None:
+    with pytest.raises(SchemaError, match="zones: column title is missing"):
+        assess.prepare(strips().drop(columns="title"), inventory(), world.parameters())
+    with pytest.raises(SchemaError, match="sinkholes: column counts is missing"):
+        assess.prepare(strips(), inventory().drop(columns="counts"), world.parameters())
+
+
+def test_the_parameters_say_how_big_an_unknown_record_is() -> None:
+    small: Parameters = world.parameters(default_radius_m=1.0)
+    hazard = assess.prepare(strips(), inventory(a_sinkhole(C[0] + 55, C[1])), small)
+    assert one(hazard, *C, 10).distance_m == 54

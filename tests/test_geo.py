@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import doctest
+import math
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sinkwatch import geo
+from sinkwatch.errors import CoverageError, PlaceError, SchemaError
+from sinkwatch.model import Bounds
+
+# Points of the test file of Ordnance Survey's OSTN15 developer pack: name, latitude, longitude
+# (ETRS89, degrees), easting, northing (OSGB36, metres).
+OS_TEST_POINTS = [
+    ("TP01", 49.92226393730, -6.29977752014, 91_492.146, 11_318.804),
+    ("TP02", 49.96006137820, -5.20304609998, 170_370.718, 11_572.405),
+    ("TP04", 50.57563665000, -1.29782277240, 449_816.371, 75_335.861),
+    ("TP07", 51.37447025550, 1.44454730409, 639_821.835, 169_565.858),
+    ("TP09", 51.48936564950, -0.11992557180, 530_624.974, 178_388.464),
+    ("TP12", 52.25529381630, -2.15458614387, 389_544.190, 261_912.153),
+    ("TP16", 53.34480280190, -2.64049320810, 357_455.843, 383_290.436),
+    ("TP20", 53.80021519630, -1.66379168242, 422_242.186, 433_818.701),
+    ("TP22", 54.11685144290, -0.07773133187, 525_745.670, 470_703.214),
+    ("TP25", 54.97912273660, -1.61657685184, 424_639.355, 565_012.703),
+    ("TP27", 55.92478265510, -3.29479219337, 319_188.434, 670_947.534),
+    ("TP30", 57.48625000720, -4.21926398555, 267_056.768, 846_176.972),
+    ("TP31", 57.81351838410, -8.57854456076, 9_587.909, 899_448.996),
+    ("TP38", 59.53470794490, -1.62516966058, 421_300.525, 1_072_147.239),
+    ("TP40", 60.13308091660, -2.07382822798, 395_999.668, 1_138_728.951),
+]
+
+# Ripon's old auction mart as a register publishes it in both systems, converted by a plain datum
+# shift: latitude, longitude, easting, northing.
+RIPON = (54.141335, -1.518104, 431_579, 471_829)
+
+RIPON_BOUNDS = Bounds(
+    min_easting=424_800, min_northing=464_900, max_easting=438_100, max_northing=477_300
+)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    outcome = doctest.testmod(geo)
+    assert (outcome.failed, outcome.attempted > 0) == (0, True)
+
+
+# ── There and back ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "easting", "northing"),
+    [point[1:] for point in OS_TEST_POINTS],
+    ids=[point[0] for point in OS_TEST_POINTS],
+)
+def test_the_published_test_points_come_out_to_the_millimetre(
+    latitude: float, longitude: float, easting: float, northing: float
+) -> None:
+    assert geo.to_bng(longitude, latitude) == (
+        pytest.approx(easting, abs=0.0011),
+        pytest.approx(northing, abs=0.0011),
+    )
+    assert geo.to_wgs84(easting, northing) == (
+        pytest.approx(longitude, abs=1e-7),
+        pytest.approx(latitude, abs=1e-7),
+    )
+
+
+def test_a_published_point_of_ripon_is_as_far_off_as_a_plain_datum_shift_leaves_it() -> None:
+    latitude, longitude, easting, northing = RIPON
+    found_easting, found_northing = geo.to_bng(longitude, latitude)
+    off_m = math.hypot(found_easting[0] - easting, found_northing[0] - northing)
+    assert 1 < off_m < 2
+
+
+@settings(max_examples=200)
+@given(st.floats(80_000, 600_000), st.floats(20_000, 1_210_000))
+def test_there_and_back_is_within_a_centimetre_all_over_great_britain(
+    easting: float, northing: float
+) -> None:
+    back_easting, back_northing = geo.to_bng(*geo.to_wgs84(easting, northing))
+    assert math.hypot(back_easting[0] - easting, back_northing[0] - northing) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("longitude", "latitude"),
+    [(54.14, -1.52), (-1.52, 200), (10, 50), (math.nan, 54), (-1.5, math.inf)],
+    ids=["swapped", "no latitude", "Germany", "nan", "inf"],
+)
+def test_where_ostn15_has_no_value_there_is_none(longitude: float, latitude: float) -> None:
+    easting, northing = geo.to_bng([-1.52, longitude], [54.14, latitude])
+    assert np.isfinite(easting).tolist() == [True, False]
+    assert np.isfinite(northing).tolist() == [True, False]
+
+
+def test_nothing_converts_to_nothing() -> None:
+    assert [axis.tolist() for axis in geo.to_bng([], [])] == [[], []]
+    assert [axis.tolist() for axis in geo.to_wgs84([], [])] == [[], []]
+
+
+# ── Frames ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def a_frame(*shapes: shapely.Geometry | None, crs: str | None) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame({"n": range(len(shapes))}, geometry=list(shapes), crs=crs)
+
+
+def test_a_frame_in_degrees_is_moved_through_ostn15() -> None:
+    latitude, longitude, easting, northing = OS_TEST_POINTS[7][1:]
+    square = shapely.box(longitude, latitude, longitude + 0.01, latitude + 0.01)
+    frame = a_frame(shapely.Point(longitude, latitude, 12.0), square, None, crs=geo.WGS84)
+    moved = geo.frame_to_bng(frame, name="places")
+    assert moved.crs == geo.BNG
+    assert moved["n"].tolist() == [0, 1, 2]
+    assert shapely.distance(moved.geometry.iloc[0], shapely.Point(easting, northing)) < 0.01
+    assert not moved.geometry.iloc[0].has_z
+    assert moved.geometry.iloc[1].geom_type == "Polygon"
+    assert moved.geometry.iloc[2] is None
+    assert frame.crs == geo.WGS84
+
+
+def test_a_frame_with_longitude_declared_first_is_the_same_system() -> None:
+    latitude, longitude, easting, _ = OS_TEST_POINTS[7][1:]
+    frame = a_frame(shapely.Point(longitude, latitude), crs="OGC:CRS84")
+    assert geo.frame_to_bng(frame, name="places").geometry.x.iloc[0] == pytest.approx(
+        easting, abs=0.01
+    )
+
+
+def test_a_frame_on_the_national_grid_stays_and_is_a_copy() -> None:
+    frame = a_frame(shapely.Point(431_579, 471_829), crs=geo.BNG)
+    copy = geo.frame_to_bng(frame, name="places")
+    assert copy is not frame
+    assert copy.geometry.iloc[0].equals(frame.geometry.iloc[0])
+
+
+def test_a_frame_without_a_crs_is_an_error_and_never_a_guess() -> None:
+    with pytest.raises(SchemaError, match="places: no CRS is declared"):
+        geo.frame_to_bng(a_frame(shapely.Point(0, 0), crs=None), name="places")
+
+
+def test_a_frame_in_another_system_is_refused_by_name() -> None:
+    with pytest.raises(SchemaError, match="its CRS is EPSG:3857"):
+        geo.frame_to_bng(a_frame(shapely.Point(0, 0), crs="EPSG:3857"), name="places")
+
+
+def test_a_frame_beyond_great_britain_is_refused() -> None:
+    with pytest.raises(CoverageError, match="coordinates outside Great Britain"):
+        geo.frame_to_bng(a_frame(shapely.Point(10, 50), crs=geo.WGS84), name="places")
+
+
+def test_a_frame_goes_out_in_degrees_and_comes_back_the_same() -> None:
+    square = shapely.box(431_000, 471_000, 432_000, 472_000)
+    frame = a_frame(square, None, crs=geo.BNG)
+    out = geo.frame_to_wgs84(frame)
+    assert out.crs == geo.WGS84
+    back = geo.frame_to_bng(out, name="zones")
+    assert shapely.hausdorff_distance(back.geometry.iloc[0], square) < 0.01
+    assert back.geometry.iloc[1] is None
+
+
+def test_points_are_made_where_both_coordinates_are_known() -> None:
+    frame = geo.bng_frame({"n": [1, 2, 3]}, [1.0, np.nan, 3.0], [4.0, 5.0, np.inf])
+    assert frame.crs == geo.BNG
+    assert frame.geometry.isna().tolist() == [False, True, True]
+    assert (frame.geometry.iloc[0].x, frame.geometry.iloc[0].y) == (1, 4)
+
+
+# ── Exchanged axes ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("easting", "northing", "swapped"),
+    [
+        (471_829, 431_579, True),
+        (431_579, 471_829, False),
+        (100_000, 100_000, False),
+        (math.nan, 431_579, False),
+    ],
+)
+def test_exchanged_axes_are_known_by_the_areas_own_bounds(
+    easting: float,
+    northing: float,
+    swapped: bool,  # noqa: FBT001 - the expected value
+) -> None:
+    assert geo.swapped_into(RIPON_BOUNDS, easting, northing) is swapped
+
+
+# ── Grid references ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SE 3 7", (435_000, 475_000, 7_100)),
+        ("SE37", (435_000, 475_000, 7_100)),
+        ("SE 31 72", (431_500, 472_500, 710)),
+        ("SE 318 726", (431_850, 472_650, 71)),
+        ("se318726", (431_850, 472_650, 71)),
+        (" SE 3187 7262 ", (431_875, 472_625, 10)),
+        ("SE 31879 72621", (431_879.5, 472_621.5, 10)),
+        ("SE3187972621", (431_879.5, 472_621.5, 10)),
+        ("SV 0 0", (5_000, 5_000, 7_100)),
+        ("HP 6 1", (465_000, 1_215_000, 7_100)),
+        ("TG 5 1", (655_000, 315_000, 7_100)),
+    ],
+)
+def test_a_grid_reference_is_the_middle_of_the_square_it_names(
+    text: str, expected: tuple[float, float, float]
+) -> None:
+    assert geo.parse_grid_reference(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["HG4 1HS", "auction-mart", "", "SE", "SE 3", "SI 318 726", "SE 318 726 1", "431600,471745"],
+)
+def test_what_has_not_the_form_of_a_grid_reference_is_none(text: str) -> None:
+    assert geo.parse_grid_reference(text) is None
+
+
+@pytest.mark.parametrize("text", ["\u212aE 318 726", "SE \u0663\u0661 72", "\xdf 318 726"])
+def test_letters_and_digits_of_other_alphabets_are_not_read_as_ours(text: str) -> None:
+    assert geo.parse_grid_reference(text) is None
+
+
+@pytest.mark.parametrize("text", ["SE 318 72", "SE 31872", "SE 318796 726211", "SE 1 234567"])
+def test_figures_that_are_not_paired_are_refused(text: str) -> None:
+    with pytest.raises(PlaceError, match="as many figures east as north, five each at most"):
+        geo.parse_grid_reference(text)
+
+
+@pytest.mark.parametrize("text", ["AA 318 726", "ZZ 11", "XA 5 5", "HA 1 1"])
+def test_letters_that_name_no_square_of_the_grid_are_refused(text: str) -> None:
+    with pytest.raises(PlaceError, match="name no 100 km square of Great Britain"):
+        geo.parse_grid_reference(text)
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        (2, "SE 3 7"),
+        (4, "SE 31 71"),
+        (6, "SE 315 718"),
+        (8, "SE 3157 7182"),
+        (10, "SE 31579 71829"),
+    ],
+)
+def test_a_position_is_written_with_the_figures_asked_for(figures: int, expected: str) -> None:
+    assert geo.format_grid_reference(431_579.4, 471_829.9, figures=figures) == expected
+
+
+@given(
+    st.floats(0, 700_000, exclude_max=True),
+    st.floats(0, 1_300_000, exclude_max=True),
+    st.sampled_from([2, 4, 6, 8, 10]),
+)
+def test_a_written_reference_is_read_as_the_square_that_holds_the_position(
+    easting: float, northing: float, figures: int
+) -> None:
+    read = geo.parse_grid_reference(geo.format_grid_reference(easting, northing, figures=figures))
+    assert read is not None
+    half_m = 10 ** (5 - figures // 2) / 2
+    assert abs(read[0] - easting) <= half_m
+    assert abs(read[1] - northing) <= half_m
+    assert read[2] >= math.floor(half_m * math.sqrt(2))
+
+
+@pytest.mark.parametrize(
+    ("easting", "northing"),
+    [(-1, 5), (700_000, 5), (5, -1), (5, 1_300_000), (math.nan, 5), (5, math.inf)],
+)
+def test_a_position_off_the_grid_has_no_reference(easting: float, northing: float) -> None:
+    assert not geo.on_grid(easting, northing)
+    with pytest.raises(CoverageError, match="lies outside the National Grid"):
+        geo.format_grid_reference(easting, northing)
+
+
+# ── Directions ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("east_m", "north_m", "expected"),
+    [
+        (0, 10, "north"),
+        (10, 10, "north-east"),
+        (10, 0, "east"),
+        (10, -10, "south-east"),
+        (0, -10, "south"),
+        (-10, -10, "south-west"),
+        (-10, 0, "west"),
+        (-10, 10, "north-west"),
+        (4, 10, "north"),  # 21.8 degrees: the nearest of eight points
+        (5, 10, "north-east"),  # 26.6 degrees
+    ],
+)
+def test_a_direction_is_the_nearest_of_eight(east_m: float, north_m: float, expected: str) -> None:
+    assert geo.compass_point(431_579, 471_829, 431_579 + east_m, 471_829 + north_m) == expected

@@ -1,0 +1,240 @@
+"""Inputs into findings: places for applications, watched sites touched, what is flagged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from sinkwatch import explain, gazetteer, geo, survey
+from sinkwatch.errors import SchemaError
+from sinkwatch.model import (
+    Area,
+    Band,
+    Findings,
+    Inputs,
+    Snapshot,
+    SourceSpec,
+    SourceState,
+    SourceStatus,
+)
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+# The auction mart's point (431579, 471829) is known to 80 m; HG4 1HS lies at 431480, 471750.
+MART = (431_579.0, 471_829.0)
+
+
+def applications(*rows: dict[str, object]) -> gpd.GeoDataFrame:
+    """Make a frame of applications; each row names only what matters to the case."""
+    full = [
+        {
+            "reference": f"R{number}",
+            "address": "",
+            "postcode": None,
+            "easting": float("nan"),
+            "northing": float("nan"),
+            "position_uncertainty_m": float("nan"),
+            **row,
+        }
+        for number, row in enumerate(rows, start=1)
+    ]
+    table = pd.DataFrame(full)
+    columns = {
+        "application_key": "North Yorkshire/" + table["reference"],
+        "reference": table["reference"],
+        "authority": pd.Series(["North Yorkshire"] * len(table), dtype="str"),
+        "address": table["address"].astype("str"),
+        "description": pd.Series(["A house"] * len(table), dtype="str"),
+        "status": pd.Series(["undecided"] * len(table), dtype="str"),
+        "status_text": pd.Series(["Pending"] * len(table), dtype="str"),
+        "received_on": pd.Series([pd.NaT] * len(table), dtype="datetime64[s]"),
+        "decided_on": pd.Series([pd.NaT] * len(table), dtype="datetime64[s]"),
+        "position_uncertainty_m": table["position_uncertainty_m"].astype("float64"),
+        "position_basis": pd.Series(["no point given; not mapped"] * len(table), dtype="str"),
+        "postcode": table["postcode"].astype("str"),
+        "url": pd.Series([None] * len(table), dtype="str"),
+    }
+    return geo.bng_frame(columns, table["easting"], table["northing"])
+
+
+def at(easting: float, northing: float, uncertainty_m: float = 10.0) -> dict[str, object]:
+    return {"easting": easting, "northing": northing, "position_uncertainty_m": uncertainty_m}
+
+
+class TestLocate:
+    def test_a_point_that_is_given_stays(self, ripon_inputs: Inputs) -> None:
+        frame = applications({**at(*MART), "postcode": "HG4 1HS"})
+        located = survey.locate(frame, ripon_inputs.postcodes)
+        assert (located.geometry.x[0], located.geometry.y[0]) == MART
+        assert located["position_uncertainty_m"][0] == 10.0
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"postcode": "hg41hs"},
+            {"address": "1 Princess Road, Ripon, HG4 1HS"},
+            {"postcode": "HG4 1HS", "address": "near HG4 1AD"},
+        ],
+        ids=["its postcode", "a postcode in its address", "its own before one in the address"],
+    )
+    def test_a_postcode_stands_in_for_a_point(
+        self, ripon_inputs: Inputs, row: dict[str, object]
+    ) -> None:
+        located = survey.locate(applications(row), ripon_inputs.postcodes)
+        assert (located.geometry.x[0], located.geometry.y[0]) == (431_480.0, 471_750.0)
+        assert located["position_uncertainty_m"][0] == 100.0
+        assert located["position_basis"][0] == "centre of the postcode HG4 1HS"
+
+    @pytest.mark.parametrize("row", [{}, {"postcode": "YO1 7HH"}, {"postcode": "nonsense"}])
+    def test_one_that_cannot_be_placed_is_kept_and_says_why(
+        self, ripon_inputs: Inputs, row: dict[str, object]
+    ) -> None:
+        located = survey.locate(applications(row, at(*MART)), ripon_inputs.postcodes)
+        assert len(located) == 2
+        assert located.geometry[0] is None
+        assert located["position_basis"][0] == "no point given; not mapped"
+
+    def test_the_frame_it_was_given_is_left_alone(self, ripon_inputs: Inputs) -> None:
+        frame = applications({"postcode": "HG4 1HS"})
+        survey.locate(frame, ripon_inputs.postcodes)
+        assert frame.geometry[0] is None
+
+
+class TestTouchSites:
+    @pytest.mark.parametrize(
+        ("away_m", "site_id"),
+        [(0.0, "auction-mart"), (90.0, "auction-mart"), (90.1, ""), (5_000.0, "")],
+        ids=["on its point", "80 + 10 m", "a hair further", "far off"],
+    )
+    def test_an_application_touches_a_site_that_may_be_the_same_ground(
+        self, ripon_inputs: Inputs, away_m: float, site_id: str
+    ) -> None:
+        frame = applications(at(MART[0], MART[1] + away_m))
+        assert survey.touch_sites(frame, ripon_inputs.places)["site_id"][0] == site_id
+
+    def test_one_that_is_not_mapped_touches_none(self, ripon_inputs: Inputs) -> None:
+        touched = survey.touch_sites(applications({}), ripon_inputs.places)
+        assert touched["site_id"].tolist() == [""]
+
+    def test_without_watched_sites_none_is_touched(self, ripon_inputs: Inputs) -> None:
+        nowhere = ripon_inputs.places[~ripon_inputs.places["is_watched"]]
+        touched = survey.touch_sites(applications(at(*MART)), nowhere)
+        assert touched["site_id"].tolist() == [""]
+
+    def test_no_applications_make_no_rows(self, ripon_inputs: Inputs) -> None:
+        touched = survey.touch_sites(ripon_inputs.applications, ripon_inputs.places)
+        assert touched["site_id"].tolist() == []
+
+
+class TestFindings:
+    def test_the_auction_mart_is_flagged_high(self, ripon_findings: Findings) -> None:
+        mart = next(a for a in ripon_findings.sites if a.place.place_id == "auction-mart")
+        assert mart.band is Band.HIGH
+        assert "auction-mart" in ripon_findings.flagged
+        named = [r.facts.get("sinkhole_id") for r in mart.reasons if r.code == "sinkhole"]
+        assert named[:2] == ["RS009", "RS010"]
+
+    def test_sites_stand_in_order_of_band(self, ripon_findings: Findings) -> None:
+        bands = [assessment.band for assessment in ripon_findings.sites]
+        assert bands == sorted(bands, reverse=True)
+        assert len(bands) == int(ripon_findings.places["is_watched"].sum())
+
+    def test_every_postcode_has_a_band(self, ripon_findings: Findings) -> None:
+        assert ripon_findings.postcode_bands["place_id"].tolist() == (
+            ripon_findings.postcodes["postcode"].tolist()
+        )
+
+    def test_a_site_far_from_any_record_on_ground_without_gypsum_is_not_flagged(
+        self, ripon_findings: Findings
+    ) -> None:
+        assert "clotherholme-claro" not in ripon_findings.flagged
+
+    def test_an_application_on_a_watched_site_is_flagged_whatever_its_band(
+        self, ripon: Area, ripon_inputs: Inputs
+    ) -> None:
+        claro = (429_283.0, 472_330.0)  # on ground without known gypsum
+        inputs = replace(
+            ripon_inputs, applications=applications(at(*claro), at(426_000.0, 470_000.0))
+        )
+        found = survey.findings(ripon, inputs)
+        assert "North Yorkshire/R1" in found.flagged
+        assert "North Yorkshire/R2" not in found.flagged
+
+    def test_an_application_that_is_not_mapped_is_kept_but_not_assessed(
+        self, ripon: Area, ripon_inputs: Inputs
+    ) -> None:
+        found = survey.findings(ripon, replace(ripon_inputs, applications=applications({})))
+        assert len(found.applications) == 1
+        assert found.applied == ()
+
+    def test_what_is_explained_agrees_with_the_table(
+        self, ripon_findings: Findings, ripon: Area, ripon_inputs: Inputs
+    ) -> None:
+        knowledge = survey.know(ripon, ripon_inputs)
+        names = survey.names(ripon, ripon_inputs)
+        table = ripon_findings.postcode_bands.set_index("place_id")
+        for postcode in table.index[::25]:
+            place = gazetteer.postcode(names, postcode)
+            assert explain.place(knowledge, place).band == table["band"][postcode]
+
+    def test_every_answer_names_its_editions(self, ripon: Area, ripon_inputs: Inputs) -> None:
+        editions = survey.know(ripon, ripon_inputs).editions
+        assert [text.rsplit(": ", 1)[1] for text in editions] == [
+            "edition 2026-11-22.",
+            "edition 2026-11-22.",
+            "edition 2014-08.",
+        ]
+
+
+class TestEditionText:
+    SPEC = SourceSpec(
+        name="planning", kind="applications", title="T", path=None, licence="", attribution=""
+    )
+
+    def held(self, edition: str) -> Snapshot:
+        return Snapshot(
+            source="planning",
+            path=Path("a.csv"),
+            url="a.csv",
+            sha256="0" * 64,
+            n_bytes=1,
+            retrieved_at=datetime(2026, 3, 1, 23, 30, tzinfo=UTC),
+            checked_at=datetime(2026, 3, 1, 23, 30, tzinfo=UTC),
+            edition=edition,
+            licence="",
+            attribution="",
+        )
+
+    @pytest.mark.parametrize(
+        ("status", "edition", "text"),
+        [
+            (SourceStatus.GOOD, "2014-08", "edition 2014-08"),
+            (SourceStatus.GOOD, "", "retrieved 1 March 2026"),
+            (SourceStatus.STALE, "", "retrieved 1 March 2026 (out of date)"),
+        ],
+    )
+    def test_names_what_is_in_use_and_how_it_stands(
+        self, status: SourceStatus, edition: str, text: str
+    ) -> None:
+        state = SourceState(spec=self.SPEC, status=status, snapshot=self.held(edition))
+        assert survey.edition_text(state) == text
+
+    def test_says_that_nothing_is_held(self) -> None:
+        state = SourceState(spec=self.SPEC, status=SourceStatus.NOT_CONFIGURED, snapshot=None)
+        assert survey.edition_text(state) == "not set up"
+
+
+def test_a_geology_source_without_class_mapping_is_refused(
+    ripon: Area, ripon_inputs: Inputs
+) -> None:
+    specs = tuple(
+        replace(spec, options={}) if spec.kind == "geology" else spec for spec in ripon.sources
+    )
+    with pytest.raises(SchemaError, match="has no meaning here"):
+        survey.know(replace(ripon, sources=specs), ripon_inputs)

@@ -1,0 +1,1 @@
+"""The published site: one run's findings as pages, map and downloads."""

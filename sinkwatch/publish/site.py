@@ -1,0 +1,49 @@
+"""The whole site from one run's findings: pages, map, assets and downloads, as bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sinkwatch.publish import assets, downloads, page, things, webmap
+from sinkwatch.publish.page import Frame
+from sinkwatch.publish.release import Written, write
+
+if TYPE_CHECKING:
+    from sinkwatch.model import Findings
+
+__all__ = ["Written", "build", "write"]
+
+
+def build(findings: Findings, *, version: str, contact: str = "") -> dict[str, bytes]:
+    """
+    Build the site; the same findings give the same bytes.
+
+    Parameters
+    ----------
+    findings
+        Of one run.
+    version
+        Of sinkwatch.
+    contact
+        Where corrections go; empty if the installation names none.
+
+    Returns
+    -------
+    pages
+        Path inside the site to bytes, by path.
+    """
+    gathered = things.gather(findings)
+    frame = Frame(findings=findings, things=gathered, version=version, contact=contact)
+    online = webmap.draw(findings, gathered, tiles=webmap.OPENSTREETMAP)
+    offline = webmap.draw(findings, gathered, tiles=None)
+    files = downloads.gather(findings)
+    pages = {
+        "index.html": page.linked(frame, online, files),
+        "offline.html": page.single(frame, offline),
+        "data/LICENCES.txt": downloads.licences(findings),
+        assets.LEAFLET_LICENCE: assets.leaflet_licence(),
+        **{asset.path: asset.text.encode() for asset in page.styles()},
+        **{asset.path: asset.text.encode() for asset in page.scripts(online)},
+        **{download.path: download.content for download in files},
+    }
+    return dict(sorted(pages.items()))

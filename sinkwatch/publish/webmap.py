@@ -1,0 +1,358 @@
+"""The interactive map: folium draws it, our own page frames it, our own script says every word."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+import folium
+import shapely
+from folium.features import Control
+from folium.map import CustomPane
+from folium.utilities import JsCode
+
+from sinkwatch import geo
+from sinkwatch.publish import geojson, layers, marks
+
+if TYPE_CHECKING:
+    from branca.element import Element, Figure
+
+    from sinkwatch.model import Findings
+    from sinkwatch.publish.geojson import Feature
+    from sinkwatch.publish.shapes import Shape
+    from sinkwatch.publish.things import Things
+
+    ElementT = TypeVar("ElementT", bound=Element)
+
+MIN_ZOOM: Final = 10
+FIRST_ZOOM: Final = 14
+MAX_ZOOM: Final = 17
+"""Closest view, about 1:3 000: past that a zone drawn at 1:100 000 would say nothing at all."""
+
+NOTICE_FINER_THAN: Final = 25_000
+"""Scale past which the zones' own scale and doubt are shown over the map
+(limits stated with the zones)."""
+
+NOTICE_HEIGHT_PX: Final = 84
+"""Room for that notice under the first view, pixels."""
+
+_MARGIN_DEGREES: Final = 0.08
+_PANES: Final = {"zones": 340, "postcodes": 360, "uncertainty": 380, "leaders": 580, "names": 590}
+"""Ours, below Leaflet's marks at 600; by z-index."""
+
+_DEAF_PANES: Final = frozenset({"leaders", "names"})
+"""Those that a pointer goes through."""
+
+_SCRIPT_ESCAPES: Final = {
+    ord(character): f"\\u{ord(character):04x}" for character in "<>&'\u2028\u2029"
+}
+"""What could end a script or a line of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiles:
+    """
+    A background map that the reader may switch on.
+
+    Attributes
+    ----------
+    title
+        Its name in the layer switch; says that it asks an outside server.
+    url
+        Address of a tile, in Leaflet's notation.
+    origin
+        Scheme and host, for the page's policy.
+    credit, credit_url
+        Who must be named, and where that leads.
+    """
+
+    title: str
+    url: str
+    origin: str
+    credit: str
+    credit_url: str
+
+
+OPENSTREETMAP: Final = Tiles(
+    title="Background map (asks openstreetmap.org)",
+    url="https://tile.openstreetmap.org/{z}/{x}/{y}.png",
+    origin="https://tile.openstreetmap.org",
+    credit="© OpenStreetMap contributors",
+    credit_url="https://www.openstreetmap.org/copyright",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """
+    A map, ready for a page that has loaded Leaflet and our own script.
+
+    Attributes
+    ----------
+    element_id
+        Id of the element that it fills.
+    words
+        Script that hands over what is said of each shape; runs first.
+    script
+        Folium's script, which draws the shapes.
+    """
+
+    element_id: str
+    words: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Shapes that are drawn alike, and what folium makes of them."""
+
+    name: str
+    shapes: Sequence[Shape]
+    element: folium.GeoJson
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layer:
+    """One entry of the layer switch."""
+
+    name: str
+    title: str
+    parts: Sequence[_Part]
+    is_shown: bool = True
+
+
+def draw(findings: Findings, things: Things, *, tiles: Tiles | None) -> Drawing:
+    """
+    Draw the map.
+
+    Parameters
+    ----------
+    findings
+        Of one run.
+    things
+        What `things.gather` returns for them.
+    tiles
+        A background to offer, off at first; None for a map that can make no request.
+
+    Returns
+    -------
+    drawing
+        The same for the same input: folium's random names are replaced.
+    """
+    drawn = _layers(findings, things)
+    view = _map(findings)
+    for name, z_index in _PANES.items():
+        pane = CustomPane(name, z_index=z_index, pointer_events=name not in _DEAF_PANES)
+        _add(view, pane, f"pane_{name}")
+    if tiles is not None:
+        _add(view, _background(tiles), "tiles")
+    for layer in drawn:
+        group = folium.FeatureGroup(name=layer.title, show=layer.is_shown)
+        _add(view, group, layer.name)
+        for part in layer.parts:
+            _add(group, part.element, part.name)
+    for name, control in _controls(things).items():
+        _add(view, control, name)
+    return Drawing(element_id=view.get_name(), words=_words(findings, drawn), script=_script(view))
+
+
+def _layers(findings: Findings, things: Things) -> list[_Layer]:
+    return [
+        _Layer(
+            name="ground",
+            title="Indicative zones",
+            parts=[
+                _outlines("fades", layers.zone_fades(findings), "zones"),
+                _outlines("limits", layers.zone_limits(findings), "zones"),
+                _outlines("zones", layers.zone_outlines(findings), "zones"),
+            ],
+        ),
+        _Layer(
+            name="postcodes",
+            title="Postcodes by band",
+            parts=[_outlines("cells", layers.postcode_cells(findings), "postcodes")],
+            is_shown=False,
+        ),
+        _Layer(
+            name="records",
+            title="Recorded events",
+            parts=[
+                _circles("around_records", marks.uncertainties(things.records)),
+                _points("record_marks", marks.marks(things.records), "mark"),
+            ],
+        ),
+        _Layer(
+            name="applications",
+            title="Planning applications",
+            parts=[
+                _circles("around_applications", marks.uncertainties(things.applications)),
+                _points("application_marks", marks.marks(things.applications), "mark"),
+            ],
+        ),
+        _Layer(
+            name="sites",
+            title="Watched sites",
+            parts=[_points("site_marks", marks.marks(things.sites), "mark")],
+        ),
+        _Layer(
+            name="cases",
+            title="Past planning decisions",
+            parts=[_points("case_marks", marks.case_marks(things.cases), "mark")],
+        ),
+        _Layer(
+            name="names",
+            title="Place names",
+            parts=[_points("labels", layers.place_names(findings), "label")],
+        ),
+    ]
+
+
+def _outlines(name: str, shapes: Sequence[Shape], pane: str) -> _Part:
+    return _Part(name=name, shapes=shapes, element=_geojson(shapes, pane=pane))
+
+
+def _circles(name: str, shapes: Sequence[Shape]) -> _Part:
+    return _Part(name=name, shapes=shapes, element=_geojson(shapes, marker=folium.Circle(radius=1)))
+
+
+def _points(name: str, shapes: Sequence[Shape], function: str) -> _Part:
+    maker = JsCode(f"sinkwatch.{function}")
+    return _Part(name=name, shapes=shapes, element=_geojson(shapes, point_to_layer=maker))
+
+
+def _geojson(
+    shapes: Sequence[Shape],
+    *,
+    pane: str | None = None,
+    marker: folium.Circle | None = None,
+    point_to_layer: JsCode | None = None,
+) -> folium.GeoJson:
+    styles = {shape.shape_id: shape.style for shape in shapes}
+
+    def style_of(feature: Feature) -> dict[str, object]:
+        return dict(styles[str(feature["id"])])
+
+    features = [geojson.feature(shape.shape_id, shape.geometry, {}) for shape in shapes]
+    return folium.GeoJson(
+        geojson.collection(features),
+        style_function=style_of if any(styles.values()) else None,
+        on_each_feature=JsCode("sinkwatch.bind"),
+        marker=marker,
+        pane=pane,
+        point_to_layer=point_to_layer,
+    )
+
+
+def _map(findings: Findings) -> folium.Map:
+    west, south, east, north = _extent(findings)
+    (longitude,), (latitude,) = geo.to_wgs84(*findings.area.map_centre)
+    view = folium.Map(
+        location=(round(float(latitude), 6), round(float(longitude), 6)),
+        tiles=None,
+        zoom_start=FIRST_ZOOM,
+        min_zoom=MIN_ZOOM,
+        max_zoom=MAX_ZOOM,
+        max_bounds=True,
+        min_lat=south,
+        max_lat=north,
+        min_lon=west,
+        max_lon=east,
+    )
+    # The page has loaded Leaflet; nothing else that folium would link to is used.
+    view.default_js, view.default_css = [], []
+    return _named(view, "area")
+
+
+def _extent(findings: Findings) -> tuple[float, float, float, float]:
+    west, south, east, north = findings.area.bounds.as_tuple()
+    longitudes, latitudes = geo.to_wgs84([west, west, east, east], [south, north, south, north])
+    return (
+        round(float(longitudes.min()) - _MARGIN_DEGREES, 4),
+        round(float(latitudes.min()) - _MARGIN_DEGREES, 4),
+        round(float(longitudes.max()) + _MARGIN_DEGREES, 4),
+        round(float(latitudes.max()) + _MARGIN_DEGREES, 4),
+    )
+
+
+def _background(tiles: Tiles) -> folium.TileLayer:
+    link = f'<a href="{html.escape(tiles.credit_url)}" rel="noopener noreferrer nofollow">'
+    return folium.TileLayer(
+        tiles=tiles.url,
+        attr=f"{link}{html.escape(tiles.credit)}</a>",
+        name=tiles.title,
+        overlay=True,
+        show=False,
+        max_zoom=MAX_ZOOM,
+    )
+
+
+def _controls(things: Things) -> dict[str, Element]:
+    switch = folium.LayerControl()
+    # Folium writes this as script, though its types do not say so.
+    switch.options["collapsed"] = JsCode("sinkwatch.isNarrow()")  # type: ignore[assignment]
+    controls: dict[str, Element] = {
+        # No `position` here: folium 0.20 would put its list of positions in front of the options.
+        "scale": Control("Scale", imperial=False, max_width=140),
+        "north": Control("North"),
+        "notice": Control("Notice", finer_than=NOTICE_FINER_THAN),
+        "switch": switch,
+    }
+    bounds = _first_view(things)
+    if bounds:
+        controls["first_view"] = folium.FitBounds(
+            bounds,
+            max_zoom=FIRST_ZOOM,
+            padding_top_left=(24, 24),
+            padding_bottom_right=(24, NOTICE_HEIGHT_PX),
+        )
+    return controls
+
+
+def _first_view(things: Things) -> list[list[float]]:
+    """Return south-west and north-east of what is recorded and drawn, as latitude and longitude."""
+    drawn = [thing.geometry for thing in things.records if thing.geometry is not None]
+    if not drawn:
+        return []
+    west, south, east, north = shapely.total_bounds(drawn)
+    longitudes, latitudes = geo.to_wgs84([west, east], [south, north])
+    corners = zip(latitudes.tolist(), longitudes.tolist(), strict=True)
+    return [[round(latitude, 6), round(longitude, 6)] for latitude, longitude in corners]
+
+
+def _add(parent: Element, child: ElementT, name: str) -> ElementT:
+    parent.add_child(_named(child, name), name=name)
+    return child
+
+
+def _named(element: ElementT, name: str) -> ElementT:
+    """Replace folium's random name, so that the same findings give the same bytes."""
+    element._id = name  # noqa: SLF001 - branca offers no other way to name an element
+    return element
+
+
+def _words(findings: Findings, drawn: Sequence[_Layer]) -> str:
+    shapes = (shape for layer in drawn for part in layer.parts for shape in part.shapes)
+    said = {shape.shape_id: shape.words for shape in shapes if shape.words}
+    styles = findings.area.parameters.table.styles
+    bands = {
+        style.band.key: {"label": style.label, "meaning": style.meaning, "advice": style.advice}
+        for style in styles.values()
+    }
+    handed = {"shapes": said, "bands": bands, "notice": layers.notice(findings)}
+    return f"sinkwatch.say({_script_json(handed)});\n"
+
+
+def _script_json(value: object) -> str:
+    plain = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return plain.translate(_SCRIPT_ESCAPES)
+
+
+def _script(view: folium.Map) -> str:
+    """Take folium's script out of its page: the frame, with its links elsewhere, is not used."""
+    figure = cast("Figure", view.get_root())
+    figure.render()
+    lines = (line.strip() for line in figure.script.render().splitlines())
+    return "\n".join(line for line in lines if line) + "\n"

@@ -1,0 +1,130 @@
+"""Commands of the outbox: list, show, preview, retry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sinkwatch.cli import options
+from sinkwatch.errors import ConfigError
+
+
+@click.group()
+def outbox() -> None:
+    """List, show, preview and retry messages."""
+
+
+@outbox.command("list")
+@click.option("--state", help="Only messages in this state, such as sent or parked.")
+@options.config
+@options.as_json
+def list_messages(*, state: str | None, config_path: Path | None, as_json: bool) -> None:
+    """List the messages; no address is shown."""
+    from sinkwatch.services import open_services
+    from sinkwatch.store import outbox as stored
+
+    with open_services(config_path).store() as store, store.read() as connection:
+        rows = stored.listing(connection, state)
+    if as_json:
+        options.echo_json(
+            [
+                {
+                    "message_id": row.message_id,
+                    "subscription_id": row.subscription_id,
+                    "subject": row.subject,
+                    "state": row.state,
+                    "created_at": row.created_at.isoformat(),
+                    "due_at": row.due_at.isoformat(),
+                    "sent_at": row.sent_at.isoformat() if row.sent_at else None,
+                    "attempts": row.attempts,
+                    "last_problem": row.last_problem,
+                }
+                for row in rows
+            ]
+        )
+        return
+    for row in rows:
+        when = row.sent_at or row.due_at
+        click.echo(f"{row.message_id[:12]}  {row.state:<18} {when:%Y-%m-%d %H:%M}  {row.subject}")
+        if row.last_problem:
+            click.echo(f"              {row.last_problem}")
+    click.echo(f"{len(rows)} in all")
+
+
+@outbox.command("show")
+@click.argument("message")
+@options.config
+def show_message(*, message: str, config_path: Path | None) -> None:
+    """Print the text of MESSAGE, named by the start of its id."""
+    import email
+    import email.policy
+
+    from sinkwatch.services import open_services
+    from sinkwatch.store import outbox as stored
+
+    with open_services(config_path).store() as store, store.read() as connection:
+        found = stored.get(connection, message)
+    parsed = email.message_from_bytes(found.mime, policy=email.policy.default)
+    for name in ("Subject", "Date", "Message-ID"):
+        click.echo(f"{name}: {parsed[name]}")
+    body = parsed.get_body(preferencelist=("plain",))
+    click.echo(f"\n{body.get_content() if body else ''}")
+
+
+@outbox.command("retry")
+@click.argument("messages", nargs=-1)
+@options.config
+def retry_messages(*, messages: tuple[str, ...], config_path: Path | None) -> None:
+    """Put parked or failed MESSAGES, named by the start of their ids, back; without any, all."""
+    from sinkwatch.services import open_services
+    from sinkwatch.store import outbox as stored
+
+    services = open_services(config_path)
+    with services.store() as store, store.begin() as connection:
+        named = [stored.get(connection, start).message_id for start in messages]
+        n_queued = stored.retry(connection, named or None, services.clock())
+    click.echo(f"{n_queued} back in the queue; the next run delivers them")
+
+
+@outbox.command("preview")
+@click.option("--place", required=True, help="Postcode at which a subscriber would be.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to; without it, preview in the state folder.",
+)
+@options.config
+@options.as_json
+def preview_message(
+    *, place: str, output: Path | None, config_path: Path | None, as_json: bool
+) -> None:
+    """Write the mail that a subscriber at --place would get; no subscriber is needed."""
+    from sinkwatch import preview
+    from sinkwatch.notify import render
+    from sinkwatch.services import open_services
+
+    services = open_services(config_path)
+    message = preview.message(services, place)
+    folder = output or services.settings.state_folder / "preview"
+    paths = _write(folder, place, message.mime, render.preview(message))
+    if as_json:
+        options.echo_json({"subject": message.subject, **{k: str(p) for k, p in paths.items()}})
+        return
+    click.echo(f"Subject:   {message.subject}")
+    click.echo(f"Mail:      {paths['eml']}")
+    click.echo(f"As a page: {paths['html']}")
+
+
+def _write(folder: Path, place: str, mime: bytes, page: bytes) -> dict[str, Path]:
+    stem = "".join(character if character.isalnum() else "-" for character in place.upper())
+    paths = {"eml": folder / f"{stem}.eml", "html": folder / f"{stem}.html"}
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths["eml"].write_bytes(mime)
+        paths["html"].write_bytes(page)
+    except OSError as error:
+        raise ConfigError(
+            str(folder), f"cannot be written ({error.strerror})", "Name another with --output"
+        ) from error
+    return paths

@@ -1,0 +1,185 @@
+"""Commands that ask about places: check, assess."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from sinkwatch.cli import options
+from sinkwatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sinkwatch.model import Assessment, Band, BandStyle
+
+
+@click.command()
+@click.argument("place")
+@options.config
+@options.as_json
+def check(*, place: str, config_path: Path | None, as_json: bool) -> None:
+    """
+    Say what is known at PLACE, and why.
+
+    PLACE is a postcode, "easting,northing", "latitude,longitude", a grid reference, a site id
+    such as auction-mart, or an application reference.
+    """
+    from sinkwatch import pipeline
+    from sinkwatch.services import open_services
+
+    services = open_services(config_path)
+    assessment = pipeline.check(services, place)
+    styles = services.area.parameters.table.styles
+    if as_json:
+        options.echo_json(_facts(assessment, styles))
+    else:
+        _print(assessment, styles)
+
+
+def _facts(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> dict[str, object]:
+    from sinkwatch import explain, wording
+
+    place = assessment.place
+    style = styles[assessment.band]
+    return {
+        "place": {
+            "id": place.place_id,
+            "label": place.label,
+            "kind": place.kind,
+            "easting": _rounded(place.easting),
+            "northing": _rounded(place.northing),
+            "position_uncertainty_m": _rounded(place.position_uncertainty_m),
+            "basis": place.basis,
+        },
+        "band": assessment.band.key,
+        "band_label": style.label,
+        "meaning": style.meaning,
+        "advice": style.advice,
+        "headline": explain.headline(assessment, styles),
+        "geology_class": assessment.geology.name,
+        "scored_as": assessment.scored_as.name,
+        "sinkhole_id": assessment.sinkhole_id,
+        "sinkhole_distance_m": _rounded(assessment.distance_m),
+        "sinkhole_uncertainty_m": _rounded(assessment.distance_uncertainty_m),
+        "n_features": assessment.n_features,
+        "check_record": assessment.check_record,
+        "shares": {band.key: round(share, 4) for band, share in assessment.shares.items()},
+        "reasons": [
+            {"code": reason.code, "text": reason.text, "facts": dict(reason.facts)}
+            for reason in assessment.reasons
+        ],
+        "limits": wording.LIMITS,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 2)
+
+
+def _print(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> None:
+    from sinkwatch import wording
+
+    style = styles[assessment.band]
+    click.echo(f"{assessment.place.label}: {style.label}")
+    click.echo(f"{style.meaning}\n")
+    for reason in assessment.reasons:
+        click.echo(_wrapped(reason.text))
+    click.echo(f"\n{_wrapped(style.advice)}")
+    click.echo(_wrapped(wording.LIMITS))
+
+
+def _wrapped(text: str) -> str:
+    return click.wrap_text(text, width=96, initial_indent="- ", subsequent_indent="  ")
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False), metavar="INPUT")
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), metavar="OUTPUT")
+@options.config
+@options.as_json
+@click.option(
+    "--uncertainty-m",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="How well a position is known where the row does not say, metres.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it is there.")
+def assess(  # noqa: PLR0913 - one parameter for each option
+    *,
+    source: Path,
+    target: Path,
+    config_path: Path | None,
+    as_json: bool,
+    uncertainty_m: float,
+    overwrite: bool,
+) -> None:
+    """
+    Assess every row of INPUT and write the same rows, with their bands, to OUTPUT.
+
+    Both are CSV or both GeoParquet. A CSV has easting and northing, or longitude and latitude;
+    a column position_uncertainty_m is used where there is one.
+    """
+    from sinkwatch import bulk, pipeline, survey
+    from sinkwatch.services import open_services
+
+    if target.exists() and not overwrite:
+        raise ConfigError(str(target), "is there already", "Name another file, or add --overwrite")
+    services = open_services(config_path)
+    knowledge = survey.know(services.area, pipeline.recall(services))
+    with _Progress() as progress:
+        report = bulk.assess_file(
+            knowledge.hazard,
+            services.area.bounds,
+            source,
+            target,
+            uncertainty_m=uncertainty_m,
+            progress=progress,
+        )
+    if as_json:
+        bands = {band.key: n for band, n in report.bands.items()}
+        options.echo_json(
+            {
+                "output": str(target),
+                "rows": report.n_rows,
+                "unplaced": report.n_unplaced,
+                "bands": bands,
+            }
+        )
+        return
+    styles = services.area.parameters.table.styles
+    click.echo(f"{report.n_rows:,} rows written to {target}")
+    for band, n in report.bands.items():
+        click.echo(f"  {styles[band].label:<15} {n:>12,}")
+    if report.n_unplaced:
+        click.echo(f"  {report.n_unplaced:,} rows have no usable position; kept, not assessed")
+
+
+class _Progress:
+    """Shows rows done on a terminal, and nothing where there is none."""
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.completed:,.0f} rows"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._bar.start()
+        self._task = self._bar.add_task("assess", total=None)
+        return self
+
+    def __call__(self, n_rows: int) -> None:
+        self._bar.update(self._task, completed=n_rows)
+
+    def __exit__(self, *problem: object) -> None:
+        self._bar.stop()

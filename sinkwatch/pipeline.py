@@ -1,0 +1,481 @@
+"""The verbs of the scheduled job: survey, run, deliver, publish; and of a single question."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sinkwatch import __version__, alerts, explain, gazetteer, sources, survey, wording
+from sinkwatch.errors import DeliveryError, SourceError
+from sinkwatch.model import (
+    Assessment,
+    Digest,
+    Event,
+    Findings,
+    Inputs,
+    Message,
+    Outcome,
+    Snapshot,
+    SourceState,
+    SourceStatus,
+    Subscription,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from sinkwatch.notify.mail import Mailer
+    from sinkwatch.publish.site import Written
+    from sinkwatch.services import Services
+    from sinkwatch.store import Store
+
+LOG = logging.getLogger(__name__)
+
+LEASE: Final = timedelta(minutes=15)
+"""How long a claimed message is left to the worker that claimed it."""
+
+ALERTS_EXPIRE: Final = timedelta(hours=72)
+"""Age at which an alert that could not be delivered is given up."""
+
+_WAITING: Final = (Outcome.CREATED, Outcome.SENDING, Outcome.TEMPORARY_FAILURE)
+_RETRY_WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """
+    What one run did.
+
+    Attributes
+    ----------
+    at
+        When it began, UTC.
+    findings
+        What it found.
+    events
+        What changed and is news.
+    n_queued, n_delivered, n_waiting
+        Messages queued, handed over, and still waiting to be.
+    published
+        Where the site lies, and whether it changed.
+    """
+
+    at: datetime
+    findings: Findings
+    events: tuple[Event, ...]
+    n_queued: int
+    n_delivered: int
+    n_waiting: int
+    published: Written
+
+    @property
+    def troubled(self) -> tuple[SourceState, ...]:
+        """Return the sources that are stale or failed."""
+        return tuple(state for state in self.findings.sources if is_troubled(state))
+
+
+def is_troubled(state: SourceState) -> bool:
+    """
+    Tell whether the operator has to look after a source.
+
+    Parameters
+    ----------
+    state
+        The source.
+
+    Returns
+    -------
+    troubled
+        True if it is stale or could not be read; not if it was never set up.
+    """
+    return state.status in (SourceStatus.FAILED, SourceStatus.STALE)
+
+
+def recall(services: Services) -> Inputs:
+    """
+    Return what is held, without asking anybody.
+
+    Parameters
+    ----------
+    services
+        With area and state folder; no database is made if there is none.
+
+    Returns
+    -------
+    inputs
+        What ships with sinkwatch and what earlier runs have kept.
+    """
+    now = services.clock()
+    if not services.has_store():
+        return sources.recall(services.area, None, lambda _: None, now=now)
+    with services.store() as store:
+        held = _held(services, store)
+    return sources.recall(services.area, None, held.get, now=now)
+
+
+def _held(services: Services, store: Store) -> dict[str, Snapshot]:
+    from sinkwatch.store import runs  # noqa: PLC0415 - `check` without a database skips SQLAlchemy
+
+    with store.read() as connection:
+        found = {spec.name: runs.held(connection, spec.name) for spec in services.area.sources}
+    return {name: snapshot for name, snapshot in found.items() if snapshot is not None}
+
+
+def check(services: Services, words: str) -> Assessment:
+    """
+    Say what is known at a place.
+
+    Parameters
+    ----------
+    services
+        With the area.
+    words
+        A postcode, position, grid reference, site id or application reference.
+
+    Returns
+    -------
+    assessment
+        With its reasons.
+
+    Raises
+    ------
+    PlaceError
+        If the words name no place.
+    CoverageError
+        If the place lies outside Great Britain.
+    """
+    inputs = recall(services)
+    place = gazetteer.find(survey.names(services.area, inputs), words)
+    return explain.place(survey.know(services.area, inputs), place)
+
+
+def run(
+    services: Services, *, offline: bool = False, must_read: frozenset[str] = frozenset()
+) -> RunReport:
+    """
+    Bring the record up to date, queue what subscribers must hear, deliver it and publish.
+
+    Parameters
+    ----------
+    services
+        Clock, store, mailer and area.
+    offline
+        Whether to use what is held and ask no source.
+    must_read
+        Names of sources without which nothing is to be done, such as a file named by hand.
+
+    Returns
+    -------
+    report
+        What was done.
+
+    Raises
+    ------
+    BusyError
+        If another run is at work.
+    SourceError
+        If the assessment cannot be made at all.
+    StoreError
+        If database or folders cannot be written; nothing is half done then.
+    """
+    now = services.clock()
+    with services.lock(), services.store() as store:
+        findings = _found(services, store, now, offline=offline, must_read=must_read)
+        events, messages = _record(services, store, findings, now)
+        n_delivered = deliver(services, store, services.mailer())
+        published = publish(services, findings)
+        n_waiting = _n_waiting(store)
+    LOG.info(
+        "run: %d events, %d queued, %d delivered, %s",
+        len(events),
+        len(messages),
+        n_delivered,
+        "site changed" if published.changed else "site unchanged",
+    )
+    return RunReport(
+        at=now,
+        findings=findings,
+        events=events,
+        n_queued=len(messages),
+        n_delivered=n_delivered,
+        n_waiting=n_waiting,
+        published=published,
+    )
+
+
+def _found(
+    services: Services,
+    store: Store,
+    now: datetime,
+    *,
+    offline: bool,
+    must_read: frozenset[str],
+) -> Findings:
+    ask = sources.recall if offline else sources.gather
+    inputs = ask(services.area, services.snapshots(), _held(services, store).get, now=now)
+    for state in inputs.states:
+        if state.spec.name in must_read and state.status is SourceStatus.FAILED:
+            raise SourceError(
+                state.spec.name,
+                state.problem.rstrip("."),
+                "Nothing was recorded, sent or published",
+            )
+    return survey.findings(services.area, inputs)
+
+
+def dry_run(
+    services: Services,
+    folder: Path,
+    *,
+    offline: bool = False,
+    must_read: frozenset[str] = frozenset(),
+) -> RunReport:
+    """
+    Do everything that `run` does, but write mails and maps to a folder and record nothing.
+
+    Parameters
+    ----------
+    services
+        Clock, store and area.
+    folder
+        Where mails and maps go.
+    offline
+        Whether to use what is held and ask no source.
+    must_read
+        Names of sources without which nothing is to be done.
+
+    Returns
+    -------
+    report
+        What would have been done.
+    """
+    from sinkwatch.notify import mail  # noqa: PLC0415 - only where mail is written
+
+    now = services.clock()
+    with services.lock(), services.store() as store:
+        findings = _found(services, store, now, offline=offline, must_read=must_read)
+        with store.begin() as connection, connection.begin_nested() as nothing_kept:
+            events, messages = _plan(services, connection, findings, now)
+            nothing_kept.rollback()
+    mailer = mail.FolderMailer(folder / "mail")
+    for message in messages:
+        mailer.send(message)
+    settings = services.settings.model_copy(update={"maps_folder": folder / "maps"})
+    published = publish(replace(services, settings=settings), findings)
+    return RunReport(
+        at=now,
+        findings=findings,
+        events=events,
+        n_queued=len(messages),
+        n_delivered=0,
+        n_waiting=0,
+        published=published,
+    )
+
+
+def _record(
+    services: Services, store: Store, findings: Findings, now: datetime
+) -> tuple[tuple[Event, ...], tuple[Message, ...]]:
+    from sinkwatch.store import outbox  # noqa: PLC0415 - with the store
+
+    # One transaction: what is recorded as changed and what is queued because of it stand or fall
+    # together, so a crash between the two can neither lose a mail nor send it twice.
+    with store.begin() as connection:
+        events, messages = _plan(services, connection, findings, now)
+        outbox.enqueue(connection, messages, now, now + ALERTS_EXPIRE)
+    return events, messages
+
+
+def _plan(
+    services: Services, connection: Connection, findings: Findings, now: datetime
+) -> tuple[tuple[Event, ...], tuple[Message, ...]]:
+    from sinkwatch.store import outbox, runs, states, subscriptions  # noqa: PLC0415 - with the store
+
+    run_id = runs.start(connection, now)
+    for source in findings.sources:
+        if source.snapshot is not None and source.status is SourceStatus.GOOD:
+            runs.hold(connection, source.snapshot)
+        runs.note_source(connection, source, now)
+    changes = [
+        change
+        for kind, facts in _facts(findings).items()
+        for change in states.record(connection, run_id, kind, facts)
+    ]
+    found = alerts.events(
+        changes, notes(findings), findings.area.parameters, today=wording.london_date(now)
+    )
+    digests = alerts.plan(found, subscriptions.confirmed(connection), outbox.told(connection))
+    messages = tuple(rendered(services, findings, digest, now) for digest in digests)
+    news = tuple(event for event in found if event.is_news)
+    summary = {"events": len(news), "queued": len(messages), "version": __version__}
+    runs.finish(connection, run_id, now, "done", summary)
+    return news, messages
+
+
+def _facts(findings: Findings) -> dict[str, dict[str, dict[str, object]]]:
+    """Return what is recorded, by kind; a source that was never read is left as it was."""
+    facts = {
+        alerts.SINKHOLE: alerts.sinkhole_facts(findings.sinkholes),
+        alerts.POSTCODE: alerts.postcode_facts(findings.postcode_bands),
+    }
+    planning = [state for state in findings.sources if state.spec.kind == "applications"]
+    if any(state.snapshot is not None for state in planning):
+        facts[alerts.APPLICATION] = alerts.application_facts(findings.applications)
+    return facts
+
+
+def notes(findings: Findings) -> dict[str, alerts.Note]:
+    """
+    Return what goes with the news of each application: its ground, and its watched site.
+
+    Parameters
+    ----------
+    findings
+        What the run found.
+
+    Returns
+    -------
+    notes
+        By application key.
+    """
+    styles = findings.area.parameters.table.styles
+    names = dict(zip(findings.places["place_id"], findings.places["name"], strict=True))
+    sites = dict(
+        zip(findings.applications["application_key"], findings.applications["site_id"], strict=True)
+    )
+    notes: dict[str, alerts.Note] = {}
+    for assessment in findings.applied:
+        key = assessment.place.place_id
+        lines = [f"Ground: {explain.headline(assessment, styles)}"]
+        if sites.get(key):
+            lines.append(f"On or near the watched site {names[sites[key]]}.")
+        notes[key] = alerts.Note(is_flagged=key in findings.flagged, lines=tuple(lines))
+    return notes
+
+
+def rendered(services: Services, findings: Findings, digest: Digest, now: datetime) -> Message:
+    """
+    Render a digest, with its map and what is recorded about the ground at its postcode.
+
+    Parameters
+    ----------
+    services
+        With the sender.
+    findings
+        What the run found.
+    digest
+        What to tell, and whom.
+    now
+        Date of the mail, UTC.
+
+    Returns
+    -------
+    message
+        With a new Message-ID.
+    """
+    from sinkwatch.notify import picture, render  # noqa: PLC0415 - only where mail is written
+
+    assessment = _home(findings, digest.subscription)
+    return render.message(
+        digest,
+        sender=services.sender(),
+        context=render.Context(area=findings.area, sources=findings.sources, assessment=assessment),
+        picture=picture.draw(picture.scene_of(digest, findings)),
+        message_id=services.new_message_id(),
+        at=now,
+    )
+
+
+def _home(findings: Findings, home: Subscription) -> Assessment:
+    area = findings.area
+    knowledge = explain.prepare(area, findings.zones, findings.sinkholes)
+    place = gazetteer.of_postcode(
+        home.postcode, home.easting, home.northing, alerts.POSTCODE_UNCERTAINTY_M
+    )
+    return explain.place(knowledge, place)
+
+
+def deliver(services: Services, store: Store, mailer: Mailer) -> int:
+    """
+    Hand every due message to the transport; a message is marked only after the reply.
+
+    Parameters
+    ----------
+    services
+        With the clock.
+    store
+        The open store.
+    mailer
+        The transport.
+
+    Returns
+    -------
+    n_delivered
+        Messages handed over.
+    """
+    from sinkwatch.store import claims  # noqa: PLC0415 - with the store
+
+    n_delivered = 0
+    with store.begin() as connection:
+        claims.expire(connection, services.clock())
+    while True:
+        # No transaction is open while the relay is spoken to: it may take minutes to answer.
+        with store.begin() as connection:
+            claimed = claims.claim(connection, services.clock(), LEASE)
+        if claimed is None:
+            return n_delivered
+        try:
+            mailer.send(claimed.message)
+        except DeliveryError as error:
+            _note_failure(services, store, claimed.message, claimed.attempts, error)
+            continue
+        with store.begin() as connection:
+            claims.mark_sent(connection, claimed.message.message_id, services.clock())
+        n_delivered += 1
+
+
+def _note_failure(
+    services: Services, store: Store, message: Message, attempts: int, error: DeliveryError
+) -> None:
+    from sinkwatch.store import claims  # noqa: PLC0415 - with the store
+
+    LOG.warning("deliver: %s", error)
+    with store.begin() as connection:
+        if error.permanent:
+            claims.mark_failed(connection, message.message_id, str(error))
+            return
+        wait = _RETRY_WAITS[min(attempts, len(_RETRY_WAITS)) - 1]
+        claims.mark_retry(connection, message.message_id, str(error), services.clock() + wait)
+
+
+def _n_waiting(store: Store) -> int:
+    from sinkwatch.store import outbox  # noqa: PLC0415 - with the store
+
+    with store.read() as connection:
+        counts = outbox.counts(connection)
+    return sum(counts[state] for state in _WAITING)
+
+
+def publish(services: Services, findings: Findings) -> Written:
+    """
+    Build the site and switch to it.
+
+    Parameters
+    ----------
+    services
+        With the folder of the maps.
+    findings
+        What to publish.
+
+    Returns
+    -------
+    written
+        Where it lies, and whether anything changed.
+    """
+    from sinkwatch.publish import site  # noqa: PLC0415 - folium is only needed here
+
+    pages = site.build(findings, version=__version__, contact=services.settings.contact)
+    return site.write(pages, services.settings.maps_folder)

@@ -1,0 +1,351 @@
+"""Planning applications, from a CSV or GeoJSON file with documented columns."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from sinkwatch import geo, schemas, wording
+from sinkwatch.model import ApplicationStatus
+from sinkwatch.sources import tables
+from sinkwatch.sources.snapshots import take as fetch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sinkwatch.model import Area, Snapshot, SourceSpec
+
+__all__ = ["fetch", "load"]
+
+REQUIRED: Final = ("reference", "description", "status")
+"""Columns that a file must have."""
+
+OPTIONAL: Final = (
+    "authority",
+    "address",
+    "postcode",
+    "received_on",
+    "decided_on",
+    "easting",
+    "northing",
+    "longitude",
+    "latitude",
+    "position_uncertainty_m",
+    "url",
+)
+"""Columns that a file may have; further ones are ignored."""
+
+STATUSES: Final = {
+    ApplicationStatus.UNDECIDED: (
+        "undecided",
+        "pending",
+        "awaiting decision",
+        "registered",
+        "pending consideration",
+        "under consideration",
+        "validated",
+    ),
+    ApplicationStatus.APPROVED: (
+        "approved",
+        "permitted",
+        "granted",
+        "conditions",
+        "approved with conditions",
+        "granted with conditions",
+        "permitted with conditions",
+    ),
+    ApplicationStatus.REFUSED: ("refused", "rejected"),
+    ApplicationStatus.WITHDRAWN: ("withdrawn",),
+    ApplicationStatus.APPEALED: ("appealed", "appeal lodged", "appeal in progress"),
+}
+"""Councils' words for each of ours; any other word is `other` and shown as it is."""
+
+_OF_WORD: Final = {word: status for status, words in STATUSES.items() for word in words}
+_SITE_POINT_UNCERTAINTY_M: Final = 100.0  # a council's point stands for a site, not for its edge
+_MOST_WRONG: Final = 0.05  # share of positions outside the area above which the file is refused
+_URL: Final = r"(?i:https?)://\S+"
+_DATES: Final = ("received_on", "decided_on")
+
+
+def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
+    """
+    Read planning applications.
+
+    A row without a usable position is kept: `position_basis` says why it is not mapped, and
+    `postcode` may still place it.
+
+    Parameters
+    ----------
+    snapshot
+        CSV, or GeoJSON in EPSG:4326, with `REQUIRED` and any of `OPTIONAL`. The middle of a
+        GeoJSON feature is its position; easting and northing go before all others.
+    spec
+        The source.
+    area
+        The area; its authority stands in where a row names none.
+
+    Returns
+    -------
+    applications
+        Frame of `schemas.APPLICATIONS` and a `postcode` column, EPSG:27700, ordered by key;
+        texts are masked of personal data.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing, a row is truncated or has no reference, a date is none, axes look
+        exchanged, or more than 5 % of the positions lie outside the area.
+    """
+    del spec
+    table = _table(snapshot)
+    tables.refuse_empty(table, "reference", snapshot)
+    given = _positions(table, area, snapshot)
+    uncertainty_m = tables.numbers(table, "position_uncertainty_m", snapshot)
+    authority = _text(table, "authority").fillna(area.authority)
+    status_text = table["status"].fillna("")
+    url = _text(table, "url")
+    columns = {
+        "application_key": authority + "/" + table["reference"],
+        "reference": table["reference"],
+        "authority": authority,
+        "address": _text(table, "address").fillna("").map(wording.mask_personal_data),
+        "description": table["description"].fillna("").map(wording.mask_personal_data),
+        "status": status_text.map(_status).astype("str"),
+        "status_text": status_text,
+        "received_on": tables.dates(table, "received_on", snapshot),
+        "decided_on": tables.dates(table, "decided_on", snapshot),
+        "position_uncertainty_m": uncertainty_m.fillna(_SITE_POINT_UNCERTAINTY_M).where(
+            given.is_inside
+        ),
+        "position_basis": pd.Series(given.basis(), index=table.index, dtype="str"),
+        "postcode": _text(table, "postcode"),
+        "url": url.where(url.str.fullmatch(_URL, na=False)),
+    }
+    frame = tables.placed(columns, given.easting, given.northing)
+    return schemas.APPLICATIONS.check(frame).sort_values("application_key", ignore_index=True)
+
+
+def empty() -> gpd.GeoDataFrame:
+    """Return a frame of `schemas.APPLICATIONS` without rows."""
+    frame = tables.PointTable(schema=schemas.APPLICATIONS).empty()
+    return frame.assign(postcode=pd.Series([], dtype="str"))
+
+
+def joined(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """
+    Put the applications of two files together; the later file wins where both have one.
+
+    Parameters
+    ----------
+    first, second
+        Frames of `schemas.APPLICATIONS`.
+
+    Returns
+    -------
+    applications
+        Frame of `schemas.APPLICATIONS`, ordered by key.
+    """
+    both = pd.concat([first, second]).drop_duplicates("application_key", keep="last")
+    frame = gpd.GeoDataFrame(both, geometry="geometry", crs=geo.BNG)
+    return schemas.APPLICATIONS.check(frame.sort_values("application_key", ignore_index=True))
+
+
+def _table(snapshot: Snapshot) -> pd.DataFrame:
+    ending = snapshot.path.suffix.lower()
+    if ending not in _READERS:
+        rule = f"it ends in {ending or 'nothing'}, so it is neither CSV nor GeoJSON"
+        raise tables.refusal(snapshot, [rule])
+    return _READERS[ending](snapshot)
+
+
+def _csv(snapshot: Snapshot) -> pd.DataFrame:
+    return tables.read_table(snapshot, REQUIRED)
+
+
+def _geojson(snapshot: Snapshot) -> pd.DataFrame:
+    """Read features as rows of text, like those of a CSV file, and number them from 1."""
+    features = _features(snapshot)
+    rows = [_dict(feature.get("properties")) for feature in features]
+    held = {name for row in rows for name in row}
+    missing = [name for name in REQUIRED if rows and name not in held]
+    if missing:
+        raise tables.refusal(snapshot, [f"column {name} is missing" for name in missing])
+    index = pd.RangeIndex(1, len(rows) + 1, name="feature")
+    texts = {
+        name: pd.Series([_as_text(row.get(name)) for row in rows], index=index, dtype="str")
+        for name in (*REQUIRED, *OPTIONAL)
+    }
+    for name in _DATES:
+        texts[name] = texts[name].map(_day, na_action="ignore")
+    shapes = np.array([_shape(*one, snapshot) for one in enumerate(features, 1)], dtype=object)
+    middles = shapely.centroid(shapes)
+    derived = {
+        "longitude": shapely.get_x(middles),
+        "latitude": shapely.get_y(middles),
+        "position_uncertainty_m": _reach_m(shapes),
+    }
+    for name, values in derived.items():
+        texts[name] = texts[name].fillna(_number_texts(values, index))
+    return pd.DataFrame(texts)
+
+
+def _features(snapshot: Snapshot) -> list[dict[str, Any]]:
+    # Not through GDAL, which guesses a type for each column: it makes a date of the reference
+    # 2026/01/05 and reads a number that is not finite as no position at all.
+    try:
+        document = _dict(
+            json.loads(snapshot.path.read_bytes(), parse_constant=_finite, parse_float=_finite)
+        )
+    except (OSError, ValueError, RecursionError) as error:
+        raise tables.refusal(snapshot, [f"it cannot be read as GeoJSON ({error})"]) from error
+    features = document.get("features")
+    if document.get("type") != "FeatureCollection" or not isinstance(features, list):
+        raise tables.refusal(snapshot, ["it is JSON, but no FeatureCollection of GeoJSON"])
+    declared = _dict(_dict(document.get("crs")).get("properties")).get("name", geo.WGS84)
+    if _code_of(declared) != geo.WGS84:
+        rule = f"its CRS is {declared}; GeoJSON holds longitude and latitude, {geo.WGS84}"
+        raise tables.refusal(snapshot, [rule])
+    return [_dict(feature) for feature in features]
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        message = f"{text} is not a finite number"
+        raise ValueError(message)
+    return value
+
+
+def _code_of(crs: object) -> str:
+    try:
+        return geo.code_of(crs)
+    except RuntimeError:  # PROJ's: it is no CRS at all
+        return ""
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else wording.clean(str(value)) or None
+
+
+def _day(text: str) -> str:
+    """Return the date of a date or time; a time with a zone is that of London."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return (moment.date() if moment.tzinfo is None else wording.london_date(moment)).isoformat()
+
+
+def _shape(number: int, feature: dict[str, Any], snapshot: Snapshot) -> shapely.Geometry | None:
+    geometry = feature.get("geometry")
+    if geometry is None:
+        return None
+    try:
+        return shapely.from_geojson(json.dumps(geometry))
+    except shapely.errors.ShapelyError as error:
+        rule = f"feature {number}: its geometry cannot be read ({error})"
+        raise tables.refusal(snapshot, [rule]) from error
+
+
+def _reach_m(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Return how far each site reaches from its middle, metres; NaN if no more than a point's."""
+    west, south, east, north = shapely.bounds(shapes).T
+    corners = np.array(geo.to_bng(west, south)), np.array(geo.to_bng(east, north))
+    reach_m = np.ceil(np.hypot(*(corners[1] - corners[0])) / 2)
+    return np.where(reach_m > _SITE_POINT_UNCERTAINTY_M, reach_m, np.nan)
+
+
+def _number_texts(values: NDArray[np.float64], index: pd.Index[Any]) -> pd.Series[Any]:
+    texts = [None if np.isnan(value) else repr(value) for value in values.tolist()]
+    return pd.Series(texts, index=index, dtype="str")
+
+
+def _text(table: pd.DataFrame, name: str) -> pd.Series[Any]:
+    if name in table.columns:
+        return table[name]
+    return pd.Series([None] * len(table), index=table.index, dtype="str")
+
+
+def _status(text: str) -> ApplicationStatus:
+    return _OF_WORD.get(text.strip().casefold(), ApplicationStatus.OTHER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """Positions as given: easting and northing, metres, EPSG:27700, NaN where not mapped."""
+
+    easting: NDArray[np.float64]
+    northing: NDArray[np.float64]
+    is_given: NDArray[np.bool_]
+    is_inside: NDArray[np.bool_]
+
+    def basis(self) -> NDArray[np.str_]:
+        """Say of each row how it is placed, or why it is not."""
+        return np.select(
+            [self.is_inside, self.is_given],
+            [
+                "point given with the application",
+                "the point given lies outside the area; not mapped",
+            ],
+            "no point given; not mapped",
+        )
+
+
+def _positions(table: pd.DataFrame, area: Area, snapshot: Snapshot) -> _Given:
+    """Place each row by its metres, else by its degrees; refuse what cannot be right."""
+    metres = _pair(table, ("easting", "northing"), snapshot)
+    degrees = _pair(table, ("longitude", "latitude"), snapshot)
+    position = _placed(metres, degrees)
+    is_inside = _inside(area, position)
+    is_exchanged = _inside(area, _placed(metres[::-1], degrees[::-1])) & ~is_inside
+    _refuse_exchanged(table.index[is_exchanged], snapshot)
+    easting, northing = np.where(is_inside, position, np.nan)
+    is_given = _is_known(metres) | _is_known(degrees)
+    given = _Given(easting=easting, northing=northing, is_given=is_given, is_inside=is_inside)
+    _refuse_elsewhere(given, area, snapshot)
+    return given
+
+
+def _pair(table: pd.DataFrame, names: tuple[str, str], snapshot: Snapshot) -> NDArray[np.float64]:
+    return np.array([tables.numbers(table, name, snapshot) for name in names], dtype=np.float64)
+
+
+def _placed(metres: NDArray[np.float64], degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return easting and northing, shape (2, n); NaN outside Great Britain or if none is given."""
+    return np.where(_is_known(metres), metres, np.array(geo.to_bng(*degrees)))
+
+
+def _is_known(pair: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(pair).all(axis=0), dtype=np.bool_)
+
+
+def _inside(area: Area, position: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.array([area.bounds.holds(*pair) for pair in position.T.tolist()], dtype=np.bool_)
+
+
+def _refuse_exchanged(rows: pd.Index[Any], snapshot: Snapshot) -> None:
+    if len(rows):
+        faults = [f"{rows.name} {row}: its two coordinates look exchanged" for row in rows[:5]]
+        raise tables.refusal(snapshot, faults)
+
+
+def _refuse_elsewhere(given: _Given, area: Area, snapshot: Snapshot) -> None:
+    n_given, n_inside = int(given.is_given.sum()), int(given.is_inside.sum())
+    if n_given - n_inside > max(1, _MOST_WRONG * n_given):
+        rule = f"{n_given - n_inside} of {n_given} positions lie outside {area.name}"
+        raise tables.refusal(snapshot, [f"{rule}: is it for this area, and in its CRS?"])
+
+
+_READERS: Final = {".csv": _csv, ".geojson": _geojson, ".json": _geojson}

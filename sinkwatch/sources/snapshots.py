@@ -1,0 +1,257 @@
+"""Copies of files as they were at one time, with their provenance."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sinkwatch.errors import SourceError
+from sinkwatch.model import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sinkwatch.model import SourceSpec
+
+PACKAGE_FILE: Final = "datapackage.json"
+"""Frictionless Data Package that describes the files beside it."""
+
+MOST_BYTES: Final = 200_000_000
+"""Greatest size of a file that is taken in, bytes (limit for geology; others are far smaller)."""
+
+
+def take(spec: SourceSpec, folder: Path, *, now: datetime) -> Snapshot:
+    """
+    Copy the file of a source into the folder of snapshots, once for each content.
+
+    Parameters
+    ----------
+    spec
+        The source; its file may stand beside a Data Package that vouches for it.
+    folder
+        Where copies are kept, a sub-folder for each source.
+    now
+        Time of the run, UTC.
+
+    Returns
+    -------
+    snapshot
+        With the provenance that the Data Package or the area file gives.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, is empty or too large, is not what its package says, or the
+        copy cannot be written.
+    """
+    snapshot, content = _examined(spec, now)
+    name = f"{snapshot.sha256[:12]}{snapshot.path.suffix.lower()}"
+    return replace(snapshot, path=_keep(content, folder / spec.name, name, spec))
+
+
+def in_place(spec: SourceSpec, *, now: datetime) -> Snapshot:
+    """
+    Describe the file of a source where it lies, and copy nothing.
+
+    Parameters
+    ----------
+    spec
+        The source; its file may stand beside a Data Package that vouches for it.
+    now
+        The present time, UTC.
+
+    Returns
+    -------
+    snapshot
+        With the file's own path.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, is empty or too large, or is not what its package says.
+    """
+    return _examined(spec, now)[0]
+
+
+def _examined(spec: SourceSpec, now: datetime) -> tuple[Snapshot, bytes]:
+    path = _named(spec)
+    content = _read(spec, path)
+    digest = hashlib.sha256(content).hexdigest()
+    described = _described(spec, path)
+    _vouch(spec, digest, described)
+    retrieved_at = _retrieved_at(spec, described) or now
+    snapshot = Snapshot(
+        source=spec.name,
+        path=path,
+        url=path.name,
+        sha256=digest,
+        n_bytes=len(content),
+        retrieved_at=retrieved_at,
+        checked_at=retrieved_at if described else now,
+        edition=spec.edition or str(described.get("edition", "")),
+        licence=spec.licence or _licence(described),
+        attribution=spec.attribution or str(described.get("attribution", "")),
+    )
+    return snapshot, content
+
+
+def ships(spec: SourceSpec) -> bool:
+    """
+    Tell whether the file of a source stands beside a Data Package that describes it.
+
+    Parameters
+    ----------
+    spec
+        The source.
+
+    Returns
+    -------
+    ships
+        True if it does: then it is read afresh, since an upgrade may have brought a new edition.
+
+    Raises
+    ------
+    SourceError
+        If there is a Data Package and it cannot be understood.
+    """
+    return spec.path is not None and bool(_described(spec, spec.path))
+
+
+def is_whole(snapshot: Snapshot) -> bool:
+    """
+    Tell whether the copy that a snapshot speaks of is there, byte for byte.
+
+    Parameters
+    ----------
+    snapshot
+        As it was taken.
+
+    Returns
+    -------
+    is_whole
+        False if the file is gone, cannot be read or has changed.
+    """
+    try:
+        with snapshot.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == snapshot.sha256
+    except OSError:
+        return False
+
+
+def seen_again(kept: Snapshot, fresh: Snapshot) -> Snapshot:
+    """
+    Return the copy already held, checked anew.
+
+    Parameters
+    ----------
+    kept
+        The snapshot as first taken.
+    fresh
+        The same content, just taken.
+
+    Returns
+    -------
+    snapshot
+        First retrieved when it was, last checked now.
+    """
+    return replace(fresh, retrieved_at=kept.retrieved_at)
+
+
+def _named(spec: SourceSpec) -> Path:
+    if spec.path is None:
+        raise SourceError(spec.name, "no file is named", "Give its path")
+    return spec.path
+
+
+def _read(spec: SourceSpec, path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise SourceError(
+                spec.name, f"{path} is larger than {MOST_BYTES:,} bytes", "Give a smaller file"
+            )
+        content = path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            spec.name, f"{path} cannot be read ({error.strerror})", "Check its name and rights"
+        ) from error
+    if not content.strip():
+        raise SourceError(spec.name, f"{path} is empty", "Fetch or export it again")
+    return content
+
+
+def _described(spec: SourceSpec, path: Path) -> Mapping[str, Any]:
+    """Return what the Data Package beside a file says of it; nothing if there is none."""
+    package = path.parent / PACKAGE_FILE
+    if not package.is_file():
+        return {}
+    try:
+        resources = json.loads(package.read_bytes())["resources"]
+        return next((found for found in resources if found.get("path") == path.name), {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SourceError(
+            spec.name,
+            f"{package} cannot be understood ({type(error).__name__}: {error})",
+            "Mend or remove it",
+        ) from error
+
+
+def _vouch(spec: SourceSpec, digest: str, described: Mapping[str, Any]) -> None:
+    kind, _, expected = str(described.get("hash", f"sha256:{digest}")).rpartition(":")
+    if kind != "sha256":
+        raise SourceError(
+            spec.name,
+            f"{PACKAGE_FILE} vouches for {spec.path} with {kind or 'MD5'}",
+            f"Write its SHA-256 there: sha256:{digest}",
+        )
+    if digest != expected.lower():
+        raise SourceError(
+            spec.name,
+            f"{spec.path} has SHA-256 {digest[:12]}…, but {PACKAGE_FILE} says {expected[:12]}…",
+            f"Restore the file, or write its new hash into {PACKAGE_FILE} if you changed it",
+        )
+
+
+def _licence(described: Mapping[str, Any]) -> str:
+    return ", ".join(str(found["title"]) for found in described.get("licenses", []))
+
+
+def _retrieved_at(spec: SourceSpec, described: Mapping[str, Any]) -> datetime | None:
+    """Return the midnight, UTC, of the day on which the file was made or fetched, if it is said."""
+    day = described.get("retrieved")
+    if day is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(day), time(), UTC)
+    except (TypeError, ValueError) as error:
+        raise SourceError(
+            spec.name,
+            f"{PACKAGE_FILE} says {spec.path} was retrieved on {day}, which is no date",
+            "Write it like 2026-11-22",
+        ) from error
+
+
+def _keep(content: bytes, folder: Path, name: str, spec: SourceSpec) -> Path:
+    target = folder / name
+    if target.is_file() and target.read_bytes() == content:
+        return target
+    part = folder / f".{name}.part"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise SourceError(
+            spec.name, f"{folder} cannot be written ({error.strerror})", "Check its rights"
+        ) from error
+    return target

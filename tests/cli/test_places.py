@@ -1,0 +1,194 @@
+"""`check` and `assess`, as the README names them."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sinkwatch.model import Area
+
+    Sinkwatch = Callable[..., Any]
+
+
+class TestCheck:
+    def test_the_auction_mart_is_high_with_every_reason(self, sinkwatch: Sinkwatch) -> None:
+        answer = sinkwatch("check", "auction-mart", "--json")
+        assert answer.code == 0
+        found = answer.json
+        assert found["band"] == "high"
+        texts = {
+            code: [r["text"] for r in found["reasons"] if r["code"] == code]
+            for code in ("ground", "sinkhole", "left_out", "edition", "position")
+        }
+        assert "gypsum belt" in texts["ground"][0]
+        assert "± 500 m" in texts["ground"][0]
+        assert "17 February 2014" in texts["sinkhole"][0]
+        assert "about 80 m (± 170 m)" in texts["sinkhole"][0]
+        assert "Source: BGS" in texts["sinkhole"][0]
+        assert "9 November 2016" in texts["sinkhole"][1]
+        assert "about 120 m (± 170 m)" in texts["sinkhole"][1]
+        assert "Source: BBC News" in texts["sinkhole"][1]
+        assert any("known only to within 5 km" in text for text in texts["left_out"])
+        assert all("Source: " in text for text in texts["left_out"])
+        assert len(texts["edition"]) == 3
+
+    @pytest.mark.parametrize(
+        ("place", "kind"),
+        [
+            ("HG4 1HS", "postcode"),
+            ("431600,471745", "position"),
+            ("54.1402,-1.5201", "position"),
+            ("SE 318 726", "position"),
+            ("auction-mart", "site"),
+        ],
+    )
+    def test_every_way_of_naming_a_place_is_answered_in_one_form(
+        self, sinkwatch: Sinkwatch, place: str, kind: str
+    ) -> None:
+        found = sinkwatch("check", place, "--json").json
+        assert found["place"]["kind"] == kind
+        assert set(found) == set(sinkwatch("check", "auction-mart", "--json").json)
+
+    def test_the_same_point_in_two_systems_gets_the_same_answer(self, sinkwatch: Sinkwatch) -> None:
+        by_degrees = sinkwatch("check", "54.1402000,-1.5201000", "--json").json
+        metres = "{easting},{northing}".format(**by_degrees["place"])
+        by_metres = sinkwatch("check", metres, "--json").json
+        assert by_metres["band"] == by_degrees["band"]
+        for one, other in zip(by_metres["reasons"], by_degrees["reasons"], strict=True):
+            for name in ("distance_m", "uncertainty_m"):
+                if name in one["facts"]:
+                    assert one["facts"][name] == pytest.approx(other["facts"][name], abs=0.01)
+
+    @pytest.mark.parametrize("place", ["YO1 7HH", "530000,180000", "51.5,-0.1"])
+    def test_a_place_outside_is_not_assessed_and_no_error(
+        self, sinkwatch: Sinkwatch, place: str
+    ) -> None:
+        answer = sinkwatch("check", place, "--json")
+        assert answer.code == 0
+        assert answer.json["band"] == "not_assessed"
+
+    @pytest.mark.parametrize(
+        ("place", "says"),
+        [
+            ("HG4 9ZZ", "HG4 9ZZ: is not in the list of postcodes held (edition 2014-08)"),
+            ("471745,431600", "If you meant that, write 431600,471745"),
+            ("nan,471745", "a coordinate must be a finite number"),
+            ("10,10", "outside Great Britain"),
+            ("auction-mort", "close to it are auction-mart"),
+            ("", "a place must be named"),
+            ("SE 318 7267", "as many figures east as north"),
+        ],
+    )
+    def test_words_that_name_no_place_are_refused_in_one_line(
+        self, sinkwatch: Sinkwatch, place: str, says: str
+    ) -> None:
+        answer = sinkwatch("check", place)
+        assert answer.code == 2
+        assert answer.out == ""
+        assert says in answer.err
+        assert answer.err.count("\n") == 1
+
+    def test_nothing_is_written_by_asking(self, sinkwatch: Sinkwatch, tmp_path: Path) -> None:
+        sinkwatch("check", "HG4 1HS")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_people_get_the_band_the_reasons_and_the_limits(self, sinkwatch: Sinkwatch) -> None:
+        lines = sinkwatch("check", "HG4 1HS").out
+        assert lines.startswith("HG4 1HS: High\n")
+        assert "not a survey or advice about a property" in " ".join(lines.split())
+
+    def test_a_band_table_with_a_hole_is_refused(
+        self,
+        sinkwatch: Sinkwatch,
+        tmp_path: Path,
+        ripon: Area,
+    ) -> None:
+        folder = ripon.sources[0].path.parent
+        area = (folder / "area.toml").read_text()
+        area = area.replace('"../bands.toml"', '"bands.toml"')
+        (tmp_path / "area.toml").write_text(area)
+        table = (folder.parent / "bands.toml").read_text()
+        (tmp_path / "bands.toml").write_text(table.replace(', "none_identified"]', "]"))
+        (tmp_path / "sinkwatch.toml").write_text('area = "area.toml"\n')
+        answer = sinkwatch("check", "auction-mart")
+        assert answer.code == 2
+        assert "class A has 3 bands for 3 rings" in answer.err
+        assert answer.err.count("\n") == 1
+
+
+class TestAssess:
+    def points(self, path: Path, n: int, *, swapped: bool = False) -> list[dict[str, str]]:
+        draw = random.Random(7)  # noqa: S311 - positions, not secrets
+        rows = [
+            {
+                "id": f"{number:04d}",
+                "easting": f"{draw.uniform(424_000, 439_000):.2f}",
+                "northing": f"{draw.uniform(463_000, 490_000):.2f}",
+            }
+            for number in range(n)
+        ]
+        if swapped:
+            rows = [{**r, "easting": r["northing"], "northing": r["easting"]} for r in rows]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["id", "easting", "northing"])
+            writer.writeheader()
+            writer.writerows(rows)
+        return rows
+
+    def test_every_row_comes_back_with_the_answer_that_check_gives(
+        self, sinkwatch: Sinkwatch, tmp_path: Path
+    ) -> None:
+        rows = self.points(tmp_path / "in.csv", 200)
+        answer = sinkwatch("assess", "in.csv", "out.csv", "--json")
+        assert answer.code == 0
+        assert answer.json["rows"] == 200
+        assert sum(answer.json["bands"].values()) == 200
+        with (tmp_path / "out.csv").open(newline="") as file:
+            written = list(csv.DictReader(file))
+        assert [{k: row[k] for k in ("id", "easting", "northing")} for row in written] == rows
+        for row in written[::40]:
+            found = sinkwatch("check", f"{row['easting']},{row['northing']}", "--json").json
+            assert row["band"] == found["band"]
+            assert row["sinkhole_id"] == (found["sinkhole_id"] or "")
+
+    def test_people_get_the_count_of_each_band(self, sinkwatch: Sinkwatch, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_text("easting,northing\n431579,471829\n,\n")
+        lines = sinkwatch("assess", "in.csv", "out.csv").out.splitlines()
+        assert lines[0] == "2 rows written to out.csv"
+        assert lines[-1] == "  1 rows have no usable position; kept, not assessed"
+
+    def test_a_file_that_is_there_is_not_replaced_unasked(
+        self, sinkwatch: Sinkwatch, tmp_path: Path
+    ) -> None:
+        self.points(tmp_path / "in.csv", 3)
+        (tmp_path / "out.csv").write_text("mine")
+        answer = sinkwatch("assess", "in.csv", "out.csv")
+        assert answer.code == 2
+        assert "add --overwrite" in answer.err
+        assert (tmp_path / "out.csv").read_text() == "mine"
+        assert sinkwatch("assess", "in.csv", "out.csv", "--overwrite").code == 0
+
+    def test_exchanged_axes_are_refused_and_nothing_is_written(
+        self, sinkwatch: Sinkwatch, tmp_path: Path
+    ) -> None:
+        self.points(tmp_path / "in.csv", 50, swapped=True)
+        answer = sinkwatch("assess", "in.csv", "out.csv")
+        assert answer.code == 2
+        assert "their two axes exchanged" in answer.err
+        assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+    def test_a_truncated_file_is_refused_and_nothing_is_written(
+        self, sinkwatch: Sinkwatch, tmp_path: Path
+    ) -> None:
+        (tmp_path / "in.csv").write_text("easting,northing\n431579,471829\n431580")
+        answer = sinkwatch("assess", "in.csv", "out.csv")
+        assert answer.code == 2
+        assert "cannot be read to its end" in answer.err
+        assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]

@@ -13,6 +13,7 @@ Every way in which sinkwatch says no, on one page.
     ├── StoreError             the database or a folder cannot be used
     ├── BusyError              another run holds the lock
     ├── DeliveryError          a message could not be sent      (permanent)
+    │   └── RelayError         what a relay answered            (verdict; in notify.replies)
     └── TokenError             a signed link is forged, expired or spent
 
 Every message names the value, the rule it broke and the way out, on one line.

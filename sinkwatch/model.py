@@ -797,9 +797,9 @@ class Findings:
     zones, edges, sinkholes, places, postcodes, cases, applications
         Frames of the schemas of those names, EPSG:27700.
     sites
-        Assessments of the watched sites, with reasons, highest band first.
+        Assessments of the watched sites, with reasons, highest band and nearest record first.
     applied
-        Assessments of the applications that are mapped, with reasons, highest band first.
+        Assessments of the applications that are mapped, with reasons, in the same order.
     postcode_bands
         Frame of `schemas.ASSESSMENTS`, one row per postcode.
     flagged

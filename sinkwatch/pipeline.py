@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
-from sinkwatch import __version__, alerts, explain, gazetteer, sources, survey, wording
-from sinkwatch.errors import DeliveryError, SourceError
+from sinkwatch import __version__, alerts, delivery, explain, gazetteer, sources, survey, wording
+from sinkwatch.errors import PlaceError, SourceError
 from sinkwatch.model import (
+    Area,
     Assessment,
     Digest,
     Event,
@@ -21,27 +22,21 @@ from sinkwatch.model import (
     Snapshot,
     SourceState,
     SourceStatus,
-    Subscription,
 )
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from sinkwatch.notify.mail import Mailer
     from sinkwatch.publish.site import Written
     from sinkwatch.services import Services
     from sinkwatch.store import Store
 
 LOG = logging.getLogger(__name__)
 
-LEASE: Final = timedelta(minutes=15)
-"""How long a claimed message is left to the worker that claimed it."""
-
 ALERTS_EXPIRE: Final = timedelta(hours=72)
 """Age at which an alert that could not be delivered is given up."""
 
 _WAITING: Final = (Outcome.CREATED, Outcome.SENDING, Outcome.TEMPORARY_FAILURE)
-_RETRY_WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +103,11 @@ def recall(services: Services) -> Inputs:
     inputs
         What ships with sinkwatch and what earlier runs have kept.
     """
-    now = services.clock()
-    if not services.has_store():
-        return sources.recall(services.area, None, lambda _: None, now=now)
-    with services.store() as store:
-        held = _held(services, store)
-    return sources.recall(services.area, None, held.get, now=now)
+    held: dict[str, Snapshot] = {}
+    if services.has_store():
+        with services.store() as store:
+            held = _held(services, store)
+    return sources.recall(services.area, None, held.get, now=services.clock())
 
 
 def _held(services: Services, store: Store) -> dict[str, Snapshot]:
@@ -147,9 +141,22 @@ def check(services: Services, words: str) -> Assessment:
     CoverageError
         If the place lies outside Great Britain.
     """
-    inputs = recall(services)
-    place = gazetteer.find(survey.names(services.area, inputs), words)
-    return explain.place(survey.know(services.area, inputs), place)
+    area = services.area
+    grounds = tuple(spec for spec in area.sources if spec.kind != "applications")
+    try:
+        inputs = sources.recall(
+            replace(area, sources=grounds), None, lambda _: None, now=services.clock()
+        )
+        return _answered(area, inputs, words)
+    except (PlaceError, SourceError):
+        # Only an application's reference and what an operator has taken in need the database;
+        # no other question waits for it to be opened.
+        return _answered(area, recall(services), words)
+
+
+def _answered(area: Area, inputs: Inputs, words: str) -> Assessment:
+    place = gazetteer.find(survey.names(area, inputs), words)
+    return explain.place(survey.know(area, inputs), place)
 
 
 def run(
@@ -185,7 +192,7 @@ def run(
     with services.lock(), services.store() as store:
         findings = _found(services, store, now, offline=offline, must_read=must_read)
         events, messages = _record(services, store, findings, now)
-        n_delivered = deliver(services, store, services.mailer())
+        n_delivered = delivery.deliver(services, store, services.mailer())
         published = publish(services, findings)
         n_waiting = _n_waiting(store)
     LOG.info(
@@ -308,7 +315,8 @@ def _plan(
         changes, notes(findings), findings.area.parameters, today=wording.london_date(now)
     )
     digests = alerts.plan(found, subscriptions.confirmed(connection), outbox.told(connection))
-    messages = tuple(rendered(services, findings, digest, now) for digest in digests)
+    letters = Letters.of(services, findings)
+    messages = tuple(letters.render(digest, now) for digest in digests)
     news = tuple(event for event in found if event.is_news)
     summary = {"events": len(news), "queued": len(messages), "version": __version__}
     runs.finish(connection, run_id, now, "done", summary)
@@ -356,99 +364,81 @@ def notes(findings: Findings) -> dict[str, alerts.Note]:
     return notes
 
 
-def rendered(services: Services, findings: Findings, digest: Digest, now: datetime) -> Message:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
     """
-    Render a digest, with its map and what is recorded about the ground at its postcode.
+    Renders digests against the findings of one run.
 
-    Parameters
+    Attributes
     ----------
     services
         With the sender.
     findings
         What the run found.
-    digest
-        What to tell, and whom.
-    now
-        Date of the mail, UTC.
-
-    Returns
-    -------
-    message
-        With a new Message-ID.
+    knowledge
+        The same, ready to be asked about each subscriber's postcode.
     """
-    from sinkwatch.notify import picture, render  # noqa: PLC0415 - only where mail is written
 
-    assessment = _home(findings, digest.subscription)
-    return render.message(
-        digest,
-        sender=services.sender(),
-        context=render.Context(area=findings.area, sources=findings.sources, assessment=assessment),
-        picture=picture.draw(picture.scene_of(digest, findings)),
-        message_id=services.new_message_id(),
-        at=now,
-    )
+    services: Services
+    findings: Findings
+    knowledge: explain.Knowledge
 
+    @classmethod
+    def of(cls, services: Services, findings: Findings) -> Self:
+        """
+        Put the findings in order once, for any number of digests.
 
-def _home(findings: Findings, home: Subscription) -> Assessment:
-    area = findings.area
-    knowledge = explain.prepare(area, findings.zones, findings.sinkholes)
-    place = gazetteer.of_postcode(
-        home.postcode, home.easting, home.northing, alerts.POSTCODE_UNCERTAINTY_M
-    )
-    return explain.place(knowledge, place)
+        Parameters
+        ----------
+        services
+            With the sender.
+        findings
+            What the run found.
 
+        Returns
+        -------
+        letters
+            For `render`.
+        """
+        editions = survey.editions(findings.sources)
+        knowledge = explain.prepare(findings.area, findings.zones, findings.sinkholes, editions)
+        return cls(services=services, findings=findings, knowledge=knowledge)
 
-def deliver(services: Services, store: Store, mailer: Mailer) -> int:
-    """
-    Hand every due message to the transport; a message is marked only after the reply.
+    def render(self, digest: Digest, now: datetime) -> Message:
+        """
+        Render a digest, with its map and what is recorded about the ground at its postcode.
 
-    Parameters
-    ----------
-    services
-        With the clock.
-    store
-        The open store.
-    mailer
-        The transport.
+        Parameters
+        ----------
+        digest
+            What to tell, and whom.
+        now
+            Date of the mail, UTC.
 
-    Returns
-    -------
-    n_delivered
-        Messages handed over.
-    """
-    from sinkwatch.store import claims  # noqa: PLC0415 - with the store
+        Returns
+        -------
+        message
+            With a new Message-ID.
+        """
+        from sinkwatch.notify import picture, render  # noqa: PLC0415 - only where mail is written
 
-    n_delivered = 0
-    with store.begin() as connection:
-        claims.expire(connection, services.clock())
-    while True:
-        # No transaction is open while the relay is spoken to: it may take minutes to answer.
-        with store.begin() as connection:
-            claimed = claims.claim(connection, services.clock(), LEASE)
-        if claimed is None:
-            return n_delivered
-        try:
-            mailer.send(claimed.message)
-        except DeliveryError as error:
-            _note_failure(services, store, claimed.message, claimed.attempts, error)
-            continue
-        with store.begin() as connection:
-            claims.mark_sent(connection, claimed.message.message_id, services.clock())
-        n_delivered += 1
-
-
-def _note_failure(
-    services: Services, store: Store, message: Message, attempts: int, error: DeliveryError
-) -> None:
-    from sinkwatch.store import claims  # noqa: PLC0415 - with the store
-
-    LOG.warning("deliver: %s", error)
-    with store.begin() as connection:
-        if error.permanent:
-            claims.mark_failed(connection, message.message_id, str(error))
-            return
-        wait = _RETRY_WAITS[min(attempts, len(_RETRY_WAITS)) - 1]
-        claims.mark_retry(connection, message.message_id, str(error), services.clock() + wait)
+        home = digest.subscription
+        place = gazetteer.of_postcode(
+            home.postcode, home.easting, home.northing, alerts.POSTCODE_UNCERTAINTY_M
+        )
+        return render.message(
+            digest,
+            sender=self.services.sender(),
+            context=render.Context(
+                area=self.findings.area,
+                sources=self.findings.sources,
+                assessment=explain.place(self.knowledge, place),
+                editions=self.knowledge.editions,
+            ),
+            picture=picture.draw(picture.scene_of(digest, self.findings)),
+            message_id=self.services.new_message_id(),
+            at=now,
+        )
 
 
 def _n_waiting(store: Store) -> int:

@@ -75,7 +75,7 @@ def message(services: Services, words: str) -> Message:
     nearby = digests[0].alerts if digests else ()
     latest = sorted(nearby, key=lambda alert: shown.index(alert.event))[:_MOST_SHOWN]
     digest = Digest(subscription=home, alerts=tuple(a for a in nearby if a in latest))
-    return pipeline.rendered(services, findings, digest, now)
+    return pipeline.Letters.of(services, findings).render(digest, now)
 
 
 def _applications_now(findings: Findings, now: datetime) -> list[Event]:

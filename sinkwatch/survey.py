@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import geopandas as gpd
@@ -78,12 +79,28 @@ def know(area: Area, inputs: Inputs) -> explain.Knowledge:
     """
     spec = next(spec for spec in area.sources if spec.kind == "geology")
     zones = hazard.zones(inputs.geology, _classes(spec.options.get("classes")))
-    editions = [
+    return explain.prepare(area, zones, inputs.sinkholes, editions(inputs.states))
+
+
+def editions(states: Iterable[SourceState]) -> tuple[str, ...]:
+    """
+    Say which editions an assessment rests on.
+
+    Parameters
+    ----------
+    states
+        How each source stands.
+
+    Returns
+    -------
+    editions
+        A short sentence for each source that decides about the ground.
+    """
+    return tuple(
         f"{state.spec.title}: {edition_text(state)}."
-        for state in inputs.states
+        for state in states
         if state.spec.kind in ("geology", "sinkholes", "postcodes")
-    ]
-    return explain.prepare(area, zones, inputs.sinkholes, editions)
+    )
 
 
 def _classes(option: object) -> dict[str, str]:
@@ -207,7 +224,12 @@ def _mapped(applications: gpd.GeoDataFrame) -> list[Place]:
 
 def _explained(knowledge: explain.Knowledge, places: Iterable[Place]) -> tuple[Assessment, ...]:
     found = [explain.place(knowledge, place) for place in places]
-    return tuple(sorted(found, key=lambda a: (-a.band, a.place.place_id)))
+    return tuple(sorted(found, key=_most_telling_first))
+
+
+def _most_telling_first(assessment: Assessment) -> tuple[int, float, str]:
+    distance_m = math.inf if assessment.distance_m is None else assessment.distance_m
+    return (-assessment.band, distance_m, assessment.place.place_id)
 
 
 def _flagged(

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinkwatch import config, pipeline, preview, signup
+from sinkwatch import config, delivery, pipeline, preview, signup
 from sinkwatch.errors import BusyError, DeliveryError, PlaceError, SourceError, StoreError
 from sinkwatch.model import EventKind, Outcome, SourceStatus
 from sinkwatch.notify.mail import MemoryMailer
+from sinkwatch.notify.replies import RelayError, Verdict
 from sinkwatch.store import outbox
 
 if TYPE_CHECKING:
@@ -282,10 +283,10 @@ class TestDelivery:
         first, second = CrashesAfterSending(), MemoryMailer()
         with waiting.store() as store:
             with pytest.raises(Crash):
-                pipeline.deliver(waiting, store, first)
-            assert pipeline.deliver(waiting, store, second) == 0  # still leased
+                delivery.deliver(waiting, store, first)
+            assert delivery.deliver(waiting, store, second) == 0  # still leased
             clock.move(minutes=16)
-            assert pipeline.deliver(waiting, store, second) == 1
+            assert delivery.deliver(waiting, store, second) == 1
         assert [message.mime for message in first.sent] == [message.mime for message in second.sent]
 
     def test_a_permanent_refusal_is_not_tried_again(
@@ -299,13 +300,72 @@ class TestDelivery:
 
         clock.move(minutes=10)
         with waiting.store() as store:
-            assert pipeline.deliver(waiting, store, Refuses()) == 0
+            assert delivery.deliver(waiting, store, Refuses()) == 0
             clock.move(hours=5)
-            assert pipeline.deliver(waiting, store, MemoryMailer()) == 0
+            assert delivery.deliver(waiting, store, MemoryMailer()) == 0
             with store.read() as connection:
                 (row,) = outbox.listing(connection, None)
         assert row.state is Outcome.PERMANENT_FAILURE
         assert "no such user" in row.last_problem
+
+    @pytest.mark.parametrize(
+        ("verdict", "state", "is_subscribed"),
+        [
+            (Verdict.RETRY, Outcome.TEMPORARY_FAILURE, True),
+            (Verdict.UNKNOWN, Outcome.TEMPORARY_FAILURE, True),
+            (Verdict.OURS, Outcome.TEMPORARY_FAILURE, True),
+            (Verdict.SLOW_DOWN, Outcome.TEMPORARY_FAILURE, True),
+            (Verdict.REFUSED, Outcome.PERMANENT_FAILURE, True),
+            (Verdict.BAD_MESSAGE, Outcome.PARKED, True),
+            (Verdict.NO_SUCH_RECIPIENT, None, False),
+        ],
+        ids=lambda value: getattr(value, "name", str(value)),
+    )
+    def test_what_a_relay_answers_decides_what_becomes_of_message_and_subscription(
+        self,
+        waiting: Services,
+        clock: Any,  # noqa: ANN401 - the clock that tests move
+        verdict: Verdict,
+        state: Outcome | None,
+        *,
+        is_subscribed: bool,
+    ) -> None:
+        mailer = MemoryMailer()
+        mailer.fail_next(RelayError("abc", verdict, "code"))
+        clock.move(minutes=10)
+        with waiting.store() as store:
+            assert delivery.deliver(waiting, store, mailer) == 0
+            with store.read() as connection:
+                rows = outbox.listing(connection, None)
+        assert [row.state for row in rows] == ([state] if state else [])
+        assert bool(signup.listing(waiting)) is is_subscribed
+
+    @pytest.mark.parametrize(
+        ("verdict", "attempts"),
+        [(Verdict.OURS, [1, 2]), (Verdict.SLOW_DOWN, [1, 2]), (Verdict.RETRY, [2, 2])],
+        ids=lambda value: getattr(value, "name", None),
+    )
+    def test_a_fault_of_ours_stops_the_queue_and_any_other_does_not(
+        self,
+        installation: Installation,
+        planning: Callable[..., Path],
+        clock: Any,  # noqa: ANN401 - the clock that tests move
+        verdict: Verdict,
+        attempts: list[int],
+    ) -> None:
+        services = installation(planning=[planning(ON_THE_MART)])
+        subscribe(services, "first@example.org")
+        subscribe(services, "second@example.org")
+        services.settings.mails().write_text("in the way")
+        assert pipeline.run(services).n_waiting == 2
+        clock.move(minutes=10)
+        mailer = MemoryMailer()
+        mailer.fail_next(*[RelayError("abc", verdict, "code")] * 2)
+        with services.store() as store:
+            delivery.deliver(services, store, mailer)
+            with store.read() as connection:
+                rows = outbox.listing(connection, None)
+        assert sorted(row.attempts for row in rows) == attempts
 
     def test_an_erased_subscriber_gets_nothing_and_leaves_no_bytes(
         self,

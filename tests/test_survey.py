@@ -143,6 +143,7 @@ class TestFindings:
     def test_sites_stand_in_order_of_band(self, ripon_findings: Findings) -> None:
         bands = [assessment.band for assessment in ripon_findings.sites]
         assert bands == sorted(bands, reverse=True)
+        assert ripon_findings.sites[0].place.place_id == "auction-mart"  # nearest to a record
         assert len(bands) == int(ripon_findings.places["is_watched"].sum())
 
     def test_every_postcode_has_a_band(self, ripon_findings: Findings) -> None:

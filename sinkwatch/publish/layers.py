@@ -128,7 +128,8 @@ def postcode_cells(findings: Findings) -> list[Shape]:
         if point is not None and postcode in bands:
             sharing.setdefault((point.x, point.y), []).append(postcode)
     radii_m = np.full(len(sharing), findings.postcodes["position_uncertainty_m"].max())
-    cells = ground.cells(shapely.points(np.reshape(list(sharing), (-1, 2))), radii_m)
+    points = np.asarray(shapely.points(np.reshape(list(sharing), (-1, 2))))
+    cells = ground.cells(points, radii_m)
     return [
         _postcode(findings, names, cell, Band(max(int(bands[name]) for name in names)))
         for names, cell in zip(sharing.values(), cells, strict=True)

@@ -132,7 +132,7 @@ def _write(pages: Mapping[str, bytes], folder: Path, name: str, manifest: bytes)
         _place(pages, target, manifest)
     _touch(target)
     _switch(folder, name)
-    _prune(releases, keep=name)
+    _prune(releases)
     return Written(release=name, changed=True, path=current)
 
 
@@ -191,11 +191,10 @@ def _switch(folder: Path, name: str) -> None:
     _sync(folder)
 
 
-def _prune(releases: Path, *, keep: str) -> None:
+def _prune(releases: Path) -> None:
     by_age = sorted(_whole_releases(releases), key=lambda each: each.stat().st_mtime_ns)
     for old in by_age[:-KEPT]:
-        if old.name != keep:
-            shutil.rmtree(old)
+        shutil.rmtree(old)
 
 
 def _whole_releases(releases: Path) -> Iterable[Path]:

@@ -106,8 +106,7 @@ def about_applications(findings: Findings) -> str:
     sentence
         For the head of that list.
     """
-    states = [state for state in findings.sources if state.spec.kind == _APPLICATIONS]
-    configured = [s for s in states if s.status is not SourceStatus.NOT_CONFIGURED]
+    configured = _planning(findings)
     if not configured:
         return (
             "No planning source is set up on this installation: applications are not shown; "
@@ -126,6 +125,27 @@ def about_applications(findings: Findings) -> str:
         "The planning source could not be read and no earlier copy is held: applications are not "
         f"shown; {_NOT_NONE}."
     )
+
+
+def count_applications(findings: Findings) -> str:
+    """
+    Count the applications shown, without taking those that could not be had for none.
+
+    Parameters
+    ----------
+    findings
+        Of one run.
+
+    Returns
+    -------
+    text
+        Such as "4 planning applications" or "planning applications not shown".
+    """
+    n_shown = len(findings.applications)
+    read = [state for state in _planning(findings) if state.snapshot is not None]
+    if not read and not n_shown:
+        return "planning applications not shown"
+    return wording.count_text(n_shown, "planning application")
 
 
 def credit(findings: Findings, kind: str) -> str:
@@ -168,6 +188,14 @@ def nominal_scale(findings: Findings) -> str:
     titles = (state.spec.title for state in findings.sources if state.spec.kind == "geology")
     scales = named or {scale for title in titles for scale in _SCALE.findall(title)}
     return scales.pop() if len(scales) == 1 else ""
+
+
+def _planning(findings: Findings) -> list[SourceState]:
+    return [
+        state
+        for state in findings.sources
+        if state.spec.kind == _APPLICATIONS and state.status is not SourceStatus.NOT_CONFIGURED
+    ]
 
 
 def _source(findings: Findings, state: SourceState) -> Source:

@@ -253,8 +253,9 @@ def _map(findings: Findings) -> folium.Map:
         location=(round(float(latitude), 6), round(float(longitude), 6)),
         tiles=None,
         zoom_start=FIRST_ZOOM,
-        min_zoom=MIN_ZOOM,
-        max_zoom=MAX_ZOOM,
+        # In Leaflet's spelling: folium keeps its own min_zoom and max_zoom for tiles.
+        minZoom=MIN_ZOOM,
+        maxZoom=MAX_ZOOM,
         max_bounds=True,
         min_lat=south,
         max_lat=north,

@@ -1,0 +1,208 @@
+"""A site on disk: readers meet one whole version, whatever happens to the writer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sinkwatch.errors import StoreError
+from sinkwatch.publish import release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def _site(version: int, *, n_files: int = 3) -> dict[str, bytes]:
+    names = ["index.html", *(f"data/{i}.csv" for i in range(1, n_files))]
+    return {name: f"version {version} of {name}".encode() for name in names}
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def _released(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "releases").iterdir()}
+
+
+def _is_whole(pages: Mapping[str, bytes]) -> bool:
+    manifest = json.loads(pages["manifest.json"])
+    digests = {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in pages.items()
+        if name != "manifest.json"
+    }
+    return bool(manifest == digests)
+
+
+def test_a_site_is_written_whole_with_a_manifest_that_names_it(tmp_path: Path) -> None:
+    written = release.write(_site(1), tmp_path)
+    shown = _read(tmp_path / "current" / ".")
+    manifest = shown.pop("manifest.json")
+    assert shown == _site(1)
+    assert written.release == hashlib.sha256(manifest).hexdigest()[:12]
+    assert written.path == tmp_path / "current"
+    assert written.changed
+    assert _is_whole(_read(tmp_path / "current" / "."))
+    assert (tmp_path / "current").readlink() == Path("releases", written.release)
+
+
+def test_the_same_site_again_touches_nothing(tmp_path: Path) -> None:
+    first = release.write(_site(1), tmp_path)
+    before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = release.write(_site(1), tmp_path)
+    assert (again.release, again.changed) == (first.release, False)
+    after = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
+    unswitched = {path for path in before if path != tmp_path}
+    assert {path: before[path] for path in unswitched} == {path: after[path] for path in after}
+
+
+def test_the_last_five_releases_are_kept_and_older_ones_removed(tmp_path: Path) -> None:
+    names = [release.write(_site(version), tmp_path).release for version in range(8)]
+    assert _released(tmp_path) == set(names[-5:])
+    assert _read(tmp_path / "current" / ".")["index.html"] == b"version 7 of index.html"
+
+
+def test_going_back_to_a_kept_release_makes_it_the_newest(tmp_path: Path) -> None:
+    names = [release.write(_site(version), tmp_path).release for version in range(5)]
+    back = release.write(_site(0), tmp_path)
+    assert (back.release, back.changed) == (names[0], True)
+    release.write(_site(9), tmp_path)
+    assert names[0] in _released(tmp_path)
+    assert names[1] not in _released(tmp_path)
+
+
+def test_a_release_damaged_on_disk_is_written_anew(tmp_path: Path) -> None:
+    first = release.write(_site(1), tmp_path)
+    (tmp_path / "current" / "index.html").write_bytes(b"torn")
+    mended = release.write(_site(1), tmp_path)
+    assert (mended.release, mended.changed) == (first.release, True)
+    assert _is_whole(_read(tmp_path / "current" / "."))
+
+
+def test_web_servers_may_read_it(tmp_path: Path) -> None:
+    written = release.write(_site(1), tmp_path)
+    target = tmp_path / "releases" / written.release
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in target.rglob("*") if path.is_file()}
+    assert modes == {0o644}
+    folders = [target, target / "data"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o755}
+
+
+def test_a_reader_always_sees_one_whole_version(tmp_path: Path) -> None:
+    release.write(_site(0, n_files=6), tmp_path)
+    stop, seen, torn = threading.Event(), set(), []
+
+    def read() -> None:
+        while not stop.is_set():
+            # As a web server does for one visit: the link is followed once, then files are read.
+            folder = (tmp_path / "current").resolve(strict=True)
+            pages = _read(folder)
+            seen.add(pages["index.html"])
+            if not _is_whole(pages):
+                torn.append(pages)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        # Two versions in turn, so that none is pruned from under a reader.
+        for version in (1, 2, 1, 2, 1, 2, 1, 2):
+            release.write(_site(version, n_files=6), tmp_path)
+    finally:
+        stop.set()
+        reader.join()
+    assert torn == []
+    assert seen <= {f"version {version} of index.html".encode() for version in (0, 1, 2)}
+
+
+WRITE_AND_DIE = """
+import os, sys
+from pathlib import Path
+from sinkwatch.publish import release
+after = int(sys.argv[2])
+real, done = os.fsync, [0]
+def fsync(descriptor):
+    real(descriptor)
+    done[0] += 1
+    if done[0] == after:
+        os._exit(9)
+os.fsync = fsync
+release.write({"index.html": b"new", "a.csv": b"new", "data/b.csv": b"new"}, Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("after", range(1, 9))
+def test_a_crash_at_any_moment_leaves_the_old_version_or_the_new_one(
+    tmp_path: Path, after: int
+) -> None:
+    release.write(_site(1), tmp_path)
+    died = subprocess.run(
+        [sys.executable, "-c", WRITE_AND_DIE, str(tmp_path), str(after)],
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(release.__file__).parents[2])},
+    )
+    # Four files, two folders, the folder of releases, the folder of the link: eight syncs.
+    assert died.returncode == 9
+    shown = _read(tmp_path / "current" / ".")
+    assert _is_whole(shown)
+    is_switched = after == 8
+    assert (shown["index.html"] == b"new") == is_switched
+    recovered = release.write(_site(2), tmp_path)
+    assert recovered.changed
+    assert not [name for name in _released(tmp_path) if name.startswith(".")]
+
+
+def test_a_folder_that_cannot_be_written_gives_one_line_and_leaves_what_is_current(
+    tmp_path: Path,
+) -> None:
+    blocked = tmp_path / "maps"
+    blocked.write_text("a file where the folder should be")
+    with pytest.raises(StoreError) as caught:
+        release.write(_site(1), blocked / "site")
+    message = str(caught.value)
+    assert str(blocked / "site") in message
+    assert "\n" not in message
+    assert "maps_folder" in message
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """Make a folder that this test may not write: root must lay its power down first."""
+    user = os.geteuid()
+    tmp_path.chmod(0o555)
+    if user == 0:
+        os.seteuid(65534)
+    yield tmp_path
+    os.seteuid(user)
+    tmp_path.chmod(0o755)
+
+
+def test_a_read_only_folder_gives_one_line(read_only: Path) -> None:
+    with pytest.raises(StoreError, match="Permission denied"):
+        release.write(_site(1), read_only)
+
+
+def test_a_real_folder_named_current_is_not_overwritten(tmp_path: Path) -> None:
+    kept = tmp_path / "current" / "mine.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    with pytest.raises(StoreError, match="directory"):
+        release.write(_site(1), tmp_path)
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize("path", ["../index.html", "/etc/passwd", "a/../../b", "", "manifest.json"])
+def test_a_page_that_would_leave_the_site_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(StoreError, match="must stay inside the site"):
+        release.write({path: b"x"}, tmp_path / "maps")
+    assert not (tmp_path / "maps").exists()

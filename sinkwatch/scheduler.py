@@ -84,12 +84,11 @@ def is_due(history: JobHistory, at: time, now: datetime) -> bool:
 
 
 def _last_success(history: JobHistory, now: datetime) -> datetime | None:
-    """Return the last success; one a little ahead, the clock having been set back, is just now."""
+    """Return the last success; a little ahead, since the clock was set back, it counts as now."""
     success = history.last_success_at
-    # Noted by a clock that was a year fast, it would otherwise silence the job for a year.
-    if success is None or success - now > _CLOCK_MISTAKE:
-        return None
-    return min(success, now)
+    # Noted by a clock that was a year fast, it would silence the job for a year.
+    is_mistaken = success is not None and success - now > _CLOCK_MISTAKE
+    return None if is_mistaken else success
 
 
 def _moment(day: date, at: time) -> datetime:

@@ -155,13 +155,16 @@ def frame_to_bng(frame: gpd.GeoDataFrame, *, name: str) -> gpd.GeoDataFrame:
             f"Convert it to {BNG} or {WGS84} first; sinkwatch converts only between those two, "
             "through OSTN15",
         )
-    geometry = _moved(frame.geometry.to_numpy(), to_bng)
-    if not np.isfinite(shapely.get_coordinates(geometry)).all():
+    shapes = frame.geometry.to_numpy()
+    corners = shapely.get_coordinates(shapes)
+    # Asked before any shape is moved: no ring can be made of corners that lie nowhere.
+    if not np.isfinite(to_bng(corners[:, 0], corners[:, 1])).all():
         raise CoverageError(
             name,
             "it has coordinates outside Great Britain, where the National Grid is not defined",
             "Check the order (longitude, latitude) and remove what lies outside",
         )
+    geometry = _moved(shapes, to_bng)
     return frame.set_geometry(gpd.GeoSeries(geometry, index=frame.index, crs=BNG))
 
 

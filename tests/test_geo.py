@@ -299,3 +299,10 @@ def test_a_position_off_the_grid_has_no_reference(easting: float, northing: floa
 )
 def test_a_direction_is_the_nearest_of_eight(east_m: float, north_m: float, expected: str) -> None:
     assert geo.compass_point(431_579, 471_829, 431_579 + east_m, 471_829 + north_m) == expected
+
+
+def test_a_polygon_outside_great_britain_is_refused_like_a_point() -> None:
+    ring = shapely.Polygon([(10.0, 50.0), (11.0, 50.0), (11.0, 51.0)])
+    frame = gpd.GeoDataFrame({"a": ["b"]}, geometry=[ring], crs=geo.WGS84)
+    with pytest.raises(CoverageError, match="outside Great Britain"):
+        geo.frame_to_bng(frame, name="zones")

@@ -200,8 +200,10 @@ def _planning(findings: Findings) -> list[SourceState]:
 
 def _source(findings: Findings, state: SourceState) -> Source:
     spec, snapshot = state.spec, state.snapshot
-    problem = wording.clean(state.problem)
-    is_bare = state.status is SourceStatus.FAILED and snapshot is None
+    # Why a source could not be read is for its operator: it may name folders of their machine.
+    is_failed = state.status is SourceStatus.FAILED
+    problem = "" if is_failed else wording.clean(state.problem)
+    is_bare = is_failed and snapshot is None
     said = _NOTHING_HELD if is_bare else wording.SOURCE_STATUSES[state.status]
     return Source(
         title=wording.clean(spec.title),

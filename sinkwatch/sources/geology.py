@@ -9,10 +9,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import shapely
 
 from sinkwatch import geo, schemas
-from sinkwatch.errors import CoverageError, SchemaError
+from sinkwatch.errors import SchemaError
 from sinkwatch.sources.snapshots import take as fetch
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
     """
     del area
     name = f"{snapshot.source} ({snapshot.url})"
-    frame = _on_grid(_read(snapshot, name), name)
+    frame = geo.frame_to_bng(_read(snapshot, name), name=name)
     named = _named(frame, spec.options.get("columns"), name)
     texts = ("zone_id", "source_class", "title", "version")
     uncertainty_m = _numbers(named, named["position_uncertainty_m"], name)
@@ -88,17 +87,6 @@ def _read(snapshot: Snapshot, name: str) -> gpd.GeoDataFrame:
     if not isinstance(frame, gpd.GeoDataFrame):
         raise SchemaError(name, ["it holds no geometry"], _WAY_OUT)
     return frame
-
-
-def _on_grid(frame: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
-    try:
-        return geo.frame_to_bng(frame, name=name)
-    except shapely.errors.GEOSException as error:  # no ring can be made of what is nowhere
-        raise CoverageError(
-            name,
-            "it has a polygon outside Great Britain, where the National Grid is not defined",
-            "Check the order (longitude, latitude) and remove what lies outside",
-        ) from error
 
 
 def _named(frame: gpd.GeoDataFrame, columns: object, name: str) -> pd.DataFrame:

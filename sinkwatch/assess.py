@@ -16,7 +16,6 @@ import pandas as pd
 import shapely
 
 from sinkwatch import schemas
-from sinkwatch.errors import SchemaError
 from sinkwatch.model import Band, Evidence, GeologyClass
 
 if TYPE_CHECKING:
@@ -28,25 +27,11 @@ if TYPE_CHECKING:
 NONE: Final = -1
 """No zone or no sinkhole, in the arrays of indices."""
 
-SITE_UNCERTAINTY_M: Final = 5.0
-"""Position uncertainty of a planning site's boundary, metres (sinkwatch position rules)."""
-
 _DECIMALS: Final = 3
 """Distances are taken to the millimetre: no position is known as well as that."""
 
-_SLACK_M: Final = 0.01
+SLACK_M: Final = 0.01
 """Search this much too wide, metres; what is found is then measured."""
-
-# Where ground must be cut out (sites only), a circle becomes a polygon of so many sides per
-# quarter, drawn round it: at 1,000 m its corners stand 8 cm out. So a site is never put lower
-# than a point on it, and points never meet such a polygon.
-_QUADRANT_SEGMENTS: Final = 64
-_CIRCUMSCRIBED: Final = 1 / np.cos(np.pi / (4 * _QUADRANT_SEGMENTS))
-
-_NAN: Final = float("nan")
-_POLYGONS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-_LEAST_SHARE: Final = 1e-9
-"""Less than this share of a site is what arithmetic leaves over, not ground."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,49 +133,6 @@ class Assessed:
     uncertainty_m: NDArray[np.float64]
     n_features: NDArray[np.int64]
     check_record: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssessedSite:
-    """
-    The assessment of one polygon: the highest band that its ground touches.
-
-    Attributes
-    ----------
-    band
-        That band.
-    geology, scored_as
-        Highest class touched, and the class that the ground which gave the band was scored as.
-    zone
-        Index of the zone that gave `scored_as`; `NONE` outside.
-    boundary_m
-        Distance from the site to that zone if it does not touch it, metres; NaN if it does.
-    boundary_uncertainty_m
-        How well that line is known: as the least certain of the zones, metres; NaN if touched.
-    sinkhole
-        Index of the record that decides; `NONE` if none does.
-    distance_m, uncertainty_m
-        From the site's edge to that record's edge, and its uncertainty, metres; NaN if none.
-    n_features
-        Distinct recorded features within the last ring of the site, possible ones included.
-    check_record
-        Whether ground and record disagree.
-    shares
-        Share of the site's ground in each band, summing to 1.
-    """
-
-    band: Band
-    geology: GeologyClass
-    scored_as: GeologyClass
-    zone: int
-    boundary_m: float
-    boundary_uncertainty_m: float
-    sinkhole: int
-    distance_m: float
-    uncertainty_m: float
-    n_features: int
-    check_record: bool
-    shares: dict[Band, float]
 
 
 def prepare(zones: gpd.GeoDataFrame, sinkholes: gpd.GeoDataFrame, parameters: Parameters) -> Hazard:
@@ -391,14 +333,30 @@ def ring_of(
     ring
         Shape (n,): index into `hazard.rings_m`; `hazard.n_rings` where it does not count.
     """
-    ring = _nominal_ring(hazard, distance_m, uncertainty_m) + hazard.ring_shift[sinkhole]
+    ring = nominal_ring(hazard, distance_m, uncertainty_m) + hazard.ring_shift[sinkhole]
     return np.where(hazard.counts[sinkhole], np.minimum(ring, hazard.n_rings), hazard.n_rings)
 
 
-def _nominal_ring(
+def nominal_ring(
     hazard: Hazard, distance_m: NDArray[np.float64], uncertainty_m: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Return the ring that distance and uncertainty both keep within, whatever the evidence."""
+    """
+    Return the ring that distance and uncertainty both keep within, whatever the evidence.
+
+    Parameters
+    ----------
+    hazard
+        What `prepare` returns.
+    distance_m
+        To the record's edge, metres, shape (n,).
+    uncertainty_m
+        Combined uncertainty of record and place, metres, shape (n,).
+
+    Returns
+    -------
+    ring
+        Shape (n,): index into `hazard.rings_m`; `hazard.n_rings` beyond the last.
+    """
     by_distance = np.searchsorted(hazard.rings_m, distance_m, side="left")
     by_uncertainty = np.searchsorted(hazard.rings_m, uncertainty_m, side="left")
     return np.maximum(by_distance, by_uncertainty)
@@ -443,7 +401,7 @@ def _raise_near_boundaries(
     ground: _Ground,
 ) -> None:
     """Score a place as the highest class whose line it may lie beyond; fills in `ground`."""
-    widest_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + _SLACK_M
+    widest_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + SLACK_M
     zone, place = tree.query(hazard.zone_geometry, "dwithin", widest_m)
     geology = ground.geology[place]
     higher = (hazard.zone_class[zone] > geology) & (geology > GeologyClass.OUTSIDE)
@@ -490,7 +448,7 @@ def _pairs(
     uncertainty_m: NDArray[np.float64],
 ) -> _Pairs:
     """Pair each place with the records that count and lie within the last ring of it."""
-    reach_m = hazard.rings_m[-1] + hazard.radius_m + _SLACK_M
+    reach_m = hazard.rings_m[-1] + hazard.radius_m + SLACK_M
     sinkhole, place = tree.query(hazard.centres, "dwithin", reach_m)
     centre_m = np.hypot(
         easting[place] - hazard.easting[sinkhole], northing[place] - hazard.northing[sinkhole]
@@ -501,7 +459,7 @@ def _pairs(
         distance_m=edge_distance_m(centre_m, hazard.radius_m[sinkhole]),
         uncertainty_m=combined_uncertainty_m(hazard.uncertainty_m[sinkhole], uncertainty_m[place]),
     )
-    nominal = _nominal_ring(hazard, pairs.distance_m, pairs.uncertainty_m)
+    nominal = nominal_ring(hazard, pairs.distance_m, pairs.uncertainty_m)
     return pairs.only(hazard.counts[sinkhole] & (nominal < hazard.n_rings))
 
 
@@ -538,227 +496,6 @@ def _n_features(hazard: Hazard, n: int, pairs: _Pairs) -> NDArray[np.int64]:
     n_features = int(np.max(hazard.feature, initial=0)) + 1
     distinct = np.unique(pairs.place * n_features + hazard.feature[pairs.sinkhole])
     return np.bincount(distinct // n_features, minlength=n).astype(np.int64)
-
-
-def polygon(
-    hazard: Hazard, geometry: shapely.Geometry, uncertainty_m: float = SITE_UNCERTAINTY_M
-) -> AssessedSite:
-    """
-    Assess a site that is known as a polygon, measured from its edge and never its centroid.
-
-    Parameters
-    ----------
-    hazard
-        What `prepare` returns.
-    geometry
-        Valid polygon, EPSG:27700.
-    uncertainty_m
-        How well its edge is known, metres.
-
-    Returns
-    -------
-    assessed
-        The highest band touched, and the share of the ground in each band.
-
-    Raises
-    ------
-    SchemaError
-        If the boundary is no polygon, has no area or crosses itself.
-    """
-    _check_boundary(geometry)
-    pair_uncertainty_m = combined_uncertainty_m(hazard.uncertainty_m, uncertainty_m)
-    parts = [
-        _part(hazard, ground, shape, pair_uncertainty_m)
-        for ground, shape in _scored_ground(hazard, geometry).items()
-    ]
-    worst = max(parts, key=lambda part: (part.band, -part.ring, -part.distance_m, part.ground))
-    geology, own_uncertainty_m = _touched(hazard, geometry)
-    zone = _zone_of_class(hazard, worst)
-    raised = worst.ground > geology > GeologyClass.OUTSIDE
-    from_edge_m = _distance_to_records(hazard, geometry)
-    decides = worst.sinkhole != NONE
-    return AssessedSite(
-        band=worst.band,
-        geology=geology,
-        scored_as=worst.ground,
-        zone=zone,
-        boundary_m=float(shapely.distance(geometry, hazard.zone_geometry[zone]))
-        if raised
-        else _NAN,
-        boundary_uncertainty_m=max(own_uncertainty_m, float(hazard.zone_uncertainty_m[zone]))
-        if raised
-        else _NAN,
-        sinkhole=worst.sinkhole,
-        distance_m=float(from_edge_m[worst.sinkhole]) if decides else _NAN,
-        uncertainty_m=float(pair_uncertainty_m[worst.sinkhole]) if decides else _NAN,
-        n_features=_n_features_round(hazard, from_edge_m, pair_uncertainty_m),
-        check_record=bool(hazard.check_record[worst.ground, worst.ring]),
-        shares=_shares(hazard, parts, pair_uncertainty_m),
-    )
-
-
-def _check_boundary(geometry: shapely.Geometry) -> None:
-    is_polygon = shapely.get_type_id(geometry) in _POLYGONS
-    if not (is_polygon and shapely.is_valid(geometry) and shapely.area(geometry) > 0):
-        raise SchemaError(
-            "site boundary",
-            [f"it must be a polygon with an area; {shapely.is_valid_reason(geometry)}"],
-            "Mend the boundary, or give the site as a point",
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Ground of a site that is scored as one class, and the record that decides it."""
-
-    ground: GeologyClass
-    shape: shapely.Geometry
-    band: Band
-    ring: int
-    sinkhole: int
-    distance_m: float
-
-
-def _part(
-    hazard: Hazard,
-    ground: GeologyClass,
-    shape: shapely.Geometry,
-    pair_uncertainty_m: NDArray[np.float64],
-) -> _Part:
-    distance_m = _distance_to_records(hazard, shape)
-    sinkholes = np.arange(len(distance_m))
-    ring = ring_of(hazard, distance_m, pair_uncertainty_m, sinkholes)
-    order = np.lexsort((sinkholes, distance_m, ring))
-    counted = order[ring[order] < hazard.n_rings]
-    nearest = int(counted[0]) if len(counted) else NONE
-    reached = int(ring[nearest]) if len(counted) else hazard.n_rings
-    return _Part(
-        ground=ground,
-        shape=shape,
-        band=Band(int(hazard.bands[ground, reached])),
-        ring=reached,
-        sinkhole=nearest,
-        distance_m=float(distance_m[nearest]) if len(counted) else np.inf,
-    )
-
-
-def _distance_to_records(hazard: Hazard, geometry: shapely.Geometry) -> NDArray[np.float64]:
-    centre_m = np.asarray(shapely.distance(geometry, hazard.centres), dtype=np.float64)
-    return edge_distance_m(centre_m, hazard.radius_m)
-
-
-def _n_features_round(
-    hazard: Hazard, distance_m: NDArray[np.float64], uncertainty_m: NDArray[np.float64]
-) -> int:
-    within = _nominal_ring(hazard, distance_m, uncertainty_m) < hazard.n_rings
-    return len(np.unique(hazard.feature[hazard.counts & within]))
-
-
-def _touched(hazard: Hazard, geometry: shapely.Geometry) -> tuple[GeologyClass, float]:
-    """Return the highest class that the site has ground in, and how badly its zones are known."""
-    ground_m2 = shapely.area(shapely.intersection(hazard.zone_geometry, geometry))
-    touched = ground_m2 > _LEAST_SHARE * shapely.area(geometry)
-    return (
-        GeologyClass(int(np.max(hazard.zone_class[touched], initial=0))),
-        float(np.max(hazard.zone_uncertainty_m[touched], initial=0.0)),
-    )
-
-
-def _zone_of_class(hazard: Hazard, part: _Part) -> int:
-    candidates = np.flatnonzero(hazard.zone_class == part.ground)
-    if not len(candidates):
-        return NONE
-    away_m = shapely.distance(hazard.zone_geometry[candidates], part.shape)
-    return int(candidates[np.argmin(away_m)])
-
-
-def _scored_ground(
-    hazard: Hazard, geometry: shapely.Geometry
-) -> dict[GeologyClass, shapely.Geometry]:
-    """Cut the site into the ground that is scored as each class, most susceptible first."""
-    left: shapely.Geometry = geometry
-    least_m2 = _LEAST_SHARE * shapely.area(geometry)
-    parts: dict[GeologyClass, shapely.Geometry] = {}
-    for ground in (GeologyClass.C, GeologyClass.B, GeologyClass.A):
-        shape = _overlap(left, _ground_scored_as(hazard, geometry, ground))
-        if shapely.area(shape) > least_m2:
-            parts[ground] = shape
-            left = shapely.difference(left, shape)
-    if shapely.area(left) > least_m2:
-        parts[GeologyClass.OUTSIDE] = left
-    return parts
-
-
-def _ground_scored_as(
-    hazard: Hazard, geometry: shapely.Geometry, ground: GeologyClass
-) -> shapely.Geometry:
-    widest_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + _SLACK_M
-    near = np.asarray(shapely.dwithin(hazard.zone_geometry, geometry, widest_m), dtype=np.bool_)
-    same = np.flatnonzero(near & (hazard.zone_class == ground))
-    lower = np.flatnonzero(near & (hazard.zone_class < ground))
-    raised = [
-        _overlap(
-            hazard.zone_geometry[below],
-            _grown(
-                hazard.zone_geometry[above],
-                max(hazard.zone_uncertainty_m[above], hazard.zone_uncertainty_m[below]),
-            ),
-        )
-        for above in same
-        for below in lower
-    ]
-    return shapely.union_all([*hazard.zone_geometry[same], *raised])
-
-
-def _overlap(first: shapely.Geometry, second: shapely.Geometry) -> shapely.Geometry:
-    """Return the ground that two shapes share, without the lines and points where they touch."""
-    shared = shapely.get_parts(shapely.intersection(first, second))
-    ground: shapely.Geometry = shapely.multipolygons(
-        shared[shapely.get_type_id(shared) == shapely.GeometryType.POLYGON]
-    )
-    return ground
-
-
-def _grown(geometry: shapely.Geometry, by_m: float) -> shapely.Geometry:
-    grown: shapely.Geometry = shapely.buffer(
-        geometry, by_m * _CIRCUMSCRIBED, quad_segs=_QUADRANT_SEGMENTS
-    )
-    return grown
-
-
-def _shares(
-    hazard: Hazard, parts: list[_Part], pair_uncertainty_m: NDArray[np.float64]
-) -> dict[Band, float]:
-    reached = [_reached_ground(hazard, ring, pair_uncertainty_m) for ring in range(hazard.n_rings)]
-    areas_m2 = np.zeros(len(Band))
-    for part in parts:
-        # Ground reached by a ring holds that of the rings before it; none is reached by a ring
-        # nearer than the part's own, but for the width of a circle's corners.
-        within_m2 = np.array([shapely.area(shapely.intersection(part.shape, g)) for g in reached])
-        within_m2[: part.ring] = 0.0
-        by_ring_m2 = np.diff(within_m2, prepend=0.0, append=shapely.area(part.shape))
-        np.add.at(areas_m2, hazard.bands[part.ground], np.maximum(by_ring_m2, 0.0))
-    shares = areas_m2 / areas_m2.sum()
-    return {
-        band: float(shares[band])
-        for band in sorted(Band, reverse=True)
-        if shares[band] > _LEAST_SHARE
-    }
-
-
-def _reached_ground(
-    hazard: Hazard, ring: int, pair_uncertainty_m: NDArray[np.float64]
-) -> shapely.Geometry:
-    """Return the ground on which some record counts for this ring or a nearer one."""
-    own_ring = ring - hazard.ring_shift
-    by_uncertainty = np.searchsorted(hazard.rings_m, pair_uncertainty_m, side="left")
-    eligible = hazard.counts & (own_ring >= by_uncertainty)
-    reach_m = hazard.rings_m[own_ring[eligible]] + hazard.radius_m[eligible]
-    return shapely.union_all(
-        shapely.buffer(
-            hazard.centres[eligible], reach_m * _CIRCUMSCRIBED, quad_segs=_QUADRANT_SEGMENTS
-        )
-    )
 
 
 def score(hazard: Hazard, places: gpd.GeoDataFrame, *, key: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from sinkwatch import assess, geo, wording
+from sinkwatch import assess, geo, sites, wording
 from sinkwatch.model import Assessment, Band, GeologyClass, PlaceKind, Reason, SinkholeId
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def _of_point(knowledge: Knowledge, place: Place, easting: float, northing: floa
 
 def _of_polygon(knowledge: Knowledge, place: Place, boundary: BaseGeometry) -> _Found:
     hazard = knowledge.hazard
-    assessed = assess.polygon(hazard, boundary, place.position_uncertainty_m)
+    assessed = sites.assess_polygon(hazard, boundary, place.position_uncertainty_m)
     decides = assessed.sinkhole != assess.NONE
     centre_m = np.asarray(shapely.distance(boundary, hazard.centres), dtype=np.float64)
     assessment = Assessment(

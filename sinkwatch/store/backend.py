@@ -29,19 +29,58 @@ class Backend(Protocol):
     reader: Engine
 
     def lock_schema(self, connection: Connection) -> None:
-        """Keep every other process from migrating until the transaction ends."""
+        """
+        Keep every other process from migrating until the transaction ends.
+
+        Parameters
+        ----------
+        connection
+            Of a writing transaction.
+        """
 
     def schema_version(self, connection: Connection) -> int:
-        """Return the number of the last migration applied; 0 if none was."""
+        """
+        Return the number of the last migration applied; 0 if none was.
+
+        Parameters
+        ----------
+        connection
+            Of any transaction.
+        """
 
     def set_schema_version(self, connection: Connection, version: int) -> None:
-        """Record the number of the last migration applied, in its own transaction."""
+        """
+        Record the number of the last migration applied, in its own transaction.
+
+        Parameters
+        ----------
+        connection
+            Of the migration's transaction.
+        version
+            The number.
+        """
 
     def check_references(self, connection: Connection) -> None:
-        """Raise StoreError if a row refers to one that does not exist."""
+        """
+        Raise StoreError if a row refers to one that does not exist.
+
+        Parameters
+        ----------
+        connection
+            Of the migration's transaction.
+        """
 
     def back_up(self, version: int, now: datetime) -> None:
-        """Keep a whole copy of a database that is about to leave that schema version."""
+        """
+        Keep a whole copy of a database that is about to leave that schema version.
+
+        Parameters
+        ----------
+        version
+            The version it leaves.
+        now
+            Time, UTC, for the name of the copy.
+        """
 
     def describe(self) -> dict[str, str]:
         """Return what an operator may want to know, by name."""

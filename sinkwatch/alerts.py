@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
 
 from sinkwatch import geo, wording
 from sinkwatch.model import (
@@ -52,6 +54,7 @@ _CHANGED_WORDS: Final = {
     "description": "its description",
     "address": "its address",
     "decided_on": "its decision date",
+    "boundary": "its boundary",
     "easting": "its position",
     "northing": "its position",
     "position_uncertainty_m": "how well its position is known",
@@ -102,6 +105,7 @@ def application_facts(applications: gpd.GeoDataFrame) -> dict[str, dict[str, obj
             **{name: _text(row[name]) for name in texts},
             **{name: _day(row[name]) for name in ("received_on", "decided_on")},
             **_position(row),
+            "boundary": _outline(row.get("boundary")),
         }
         for row in applications.to_dict("records")
     }
@@ -166,6 +170,13 @@ def _text(value: Any) -> str:  # noqa: ANN401 - a cell: text, or missing in one 
 
 def _day(value: Any) -> str | None:  # noqa: ANN401 - a cell: Timestamp or NaT
     return None if value is None or value != value else value.date().isoformat()  # noqa: PLR0124 - NaT is not itself
+
+
+def _outline(boundary: object) -> str:
+    """Return a boundary as text, to the metre; empty if there is none."""
+    if not isinstance(boundary, BaseGeometry):
+        return ""
+    return str(shapely.to_wkt(shapely.normalize(boundary), rounding_precision=0))
 
 
 def _position(row: Mapping[Any, Any]) -> dict[str, object]:

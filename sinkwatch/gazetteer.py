@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
+from shapely.geometry.base import BaseGeometry
 
 from sinkwatch import geo
 from sinkwatch.errors import CoverageError, PlaceError
@@ -355,7 +356,7 @@ def of_application(row: pd.Series) -> Place:
     Parameters
     ----------
     row
-        The row; it may have no position.
+        The row; it may have no position, and may have a `boundary` beside its point.
 
     Returns
     -------
@@ -379,9 +380,47 @@ def of_application(row: pd.Series) -> Place:
         kind=PlaceKind.APPLICATION,
         easting=row["geometry"].x,
         northing=row["geometry"].y,
-        position_uncertainty_m=float(row["position_uncertainty_m"]),
+        position_uncertainty_m=extent_uncertainty_m(row),
         basis=row["position_basis"],
+        geometry=boundary_of(row),
     )
+
+
+def boundary_of(row: pd.Series) -> BaseGeometry | None:
+    """
+    Return the boundary of an application, if more than a point is known.
+
+    Parameters
+    ----------
+    row
+        One row of `schemas.APPLICATIONS`.
+
+    Returns
+    -------
+    boundary
+        Polygon, EPSG:27700; None if there is none.
+    """
+    boundary = row.get("boundary")
+    return boundary if isinstance(boundary, BaseGeometry) else None
+
+
+def extent_uncertainty_m(row: pd.Series) -> float:
+    """
+    Return how well the ground of an application is known: its boundary's edge, or its point.
+
+    Parameters
+    ----------
+    row
+        One row of `schemas.APPLICATIONS`.
+
+    Returns
+    -------
+    uncertainty_m
+        Metres; NaN if it is not mapped.
+    """
+    if boundary_of(row) is not None:
+        return geo.BOUNDARY_UNCERTAINTY_M
+    return float(row["position_uncertainty_m"])
 
 
 def _unknown_rule(gazetteer: Gazetteer, text: str) -> str:

@@ -29,6 +29,9 @@ POSITION_FLOOR_M: Final = 10.0
 """Least uncertainty of any position, metres: address points and 8-figure grid references
 (sinkwatch position rules, table of defaults)."""
 
+BOUNDARY_UNCERTAINTY_M: Final = 5.0
+"""Uncertainty of a planning site's boundary, metres (sinkwatch position rules)."""
+
 _GRID_LETTERS: Final = "ABCDEFGHJKLMNOPQRSTUVWXYZ"  # the National Grid has no I
 # ASCII only: to Python the Kelvin sign is a letter K and an Arabic digit is a digit.
 _GRID_REFERENCE: Final = re.compile(

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 
-from sinkwatch import assess
+from sinkwatch import assess, geo
 from sinkwatch.errors import SchemaError
 from sinkwatch.model import Band, GeologyClass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-SITE_UNCERTAINTY_M: Final = 5.0
-"""Position uncertainty of a planning site's boundary, metres (sinkwatch position rules)."""
 
 # Where ground must be cut out (sites only), a circle becomes a polygon of so many sides per
 # quarter, drawn round it: at 1,000 m its corners stand 8 cm out. So a site is never put lower
@@ -74,7 +71,9 @@ class AssessedSite:
 
 
 def assess_polygon(
-    hazard: assess.Hazard, geometry: shapely.Geometry, uncertainty_m: float = SITE_UNCERTAINTY_M
+    hazard: assess.Hazard,
+    geometry: shapely.Geometry,
+    uncertainty_m: float = geo.BOUNDARY_UNCERTAINTY_M,
 ) -> AssessedSite:
     """
     Assess a site that is known as a polygon, measured from its edge and never its centroid.

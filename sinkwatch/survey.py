@@ -181,7 +181,8 @@ def touch_sites(applications: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd
     Add to each application the watched site that it touches.
 
     A site known as a point touches an application if the two may be the same ground: if they
-    lie no further apart than their uncertainties added.
+    lie no further apart than their uncertainties added. An application with a boundary is
+    measured from its edge.
 
     Parameters
     ----------
@@ -198,11 +199,13 @@ def touch_sites(applications: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd
     sites = places[places["is_watched"]].reset_index(drop=True)
     if sites.empty or applications.empty:
         return applications.assign(site_id=pd.Series("", index=applications.index, dtype="str"))
-    apart_m = shapely.distance(
-        applications.geometry.to_numpy()[:, None], sites.geometry.to_numpy()[None, :]
+    rows = [row for _, row in applications.iterrows()]
+    grounds = np.array(
+        [gazetteer.boundary_of(row) or row["geometry"] for row in rows], dtype=object
     )
+    apart_m = shapely.distance(grounds[:, None], sites.geometry.to_numpy()[None, :])
     reach_m = np.add.outer(
-        applications["position_uncertainty_m"].to_numpy(),
+        np.array([gazetteer.extent_uncertainty_m(row) for row in rows]),
         sites["position_uncertainty_m"].to_numpy(),
     )
     touching = np.where(apart_m <= reach_m, apart_m, np.inf)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinkwatch import alerts
+from sinkwatch import alerts, geo
 from sinkwatch.model import (
     Area,
     Band,
@@ -21,6 +22,9 @@ from sinkwatch.model import (
     Subscription,
     SubscriptionId,
 )
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 TODAY = date(2026, 11, 22)
 HOME = (431_480.0, 471_750.0)
@@ -42,6 +46,19 @@ def an_application(**changed: object) -> dict[str, object]:
         "url": "https://council.example/1",
         **changed,
     }
+
+
+def _one_application(boundary: shapely.Geometry | None) -> gpd.GeoDataFrame:
+    row = {
+        "application_key": "A/1",
+        "received_on": None,
+        "decided_on": None,
+        "position_uncertainty_m": 10.0,
+        **dict.fromkeys(("reference", "authority", "address", "description"), "text"),
+        **dict.fromkeys(("status", "status_text", "url"), "text"),
+    }
+    frame = geo.bng_frame({name: [value] for name, value in row.items()}, [50.0], [50.0])
+    return frame.assign(boundary=[boundary])
 
 
 def a_record(**changed: object) -> dict[str, object]:
@@ -423,6 +440,17 @@ class TestFacts:
         assert facts["easting"] is None
         assert facts["decided_on"] == "2026-11-22"
         assert facts["address"] == ""
+
+    def test_a_boundary_is_recorded_to_the_metre_whatever_corner_it_begins_at(self) -> None:
+        square = shapely.box(0, 0, 100.2, 100)
+        turned = shapely.Polygon(square.exterior.coords[2:-1] + square.exterior.coords[:2])
+        facts = [
+            alerts.application_facts(_one_application(boundary))["A/1"]["boundary"]
+            for boundary in (square, turned, shapely.box(0, 0, 102, 100), None)
+        ]
+        assert facts[0] == facts[1]
+        assert facts[0] != facts[2]
+        assert facts[3] == ""
 
     def test_events_have_keys_that_differ_by_version(self) -> None:
         event = an_event()

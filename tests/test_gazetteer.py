@@ -4,7 +4,9 @@ import doctest
 import math
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -340,3 +342,21 @@ def test_any_words_name_a_place_or_are_refused_in_one_line(words: str) -> None:
         assert str(error).isprintable()  # noqa: PT017 - either outcome is good, nothing else is
     else:
         assert place.position_uncertainty_m >= 5
+
+
+def test_an_application_with_a_boundary_is_known_to_its_edge() -> None:
+    ground = shapely.box(0, 0, 100, 100)
+    row = pd.Series(
+        {
+            "application_key": "A/1",
+            "reference": "1",
+            "geometry": shapely.Point(50, 50),
+            "position_uncertainty_m": 71.0,
+            "position_basis": "given",
+            "boundary": ground,
+        }
+    )
+    place = gazetteer.of_application(row)
+    assert place.geometry == ground
+    assert place.position_uncertainty_m == geo.BOUNDARY_UNCERTAINTY_M
+    assert gazetteer.of_application(row.drop("boundary")).position_uncertainty_m == 71.0

@@ -9,7 +9,7 @@ import shapely
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sinkwatch import assess, sites
+from sinkwatch import assess, geo, sites
 from sinkwatch.errors import SchemaError
 from sinkwatch.model import Band, GeologyClass
 from tests.test_assess import (
@@ -52,7 +52,7 @@ def test_a_site_is_measured_from_its_edge_never_its_middle() -> None:
     east_of = hazard_of(a_sinkhole(C[0] + 507.5, C[1], length_m=15.0))
     site = sites.assess_polygon(east_of, shapely.box(C[0] - 450, C[1] - 10, C[0] + 450, C[1] + 10))
     assert (site.band, site.distance_m, site.sinkhole) == (Band.VERY_HIGH, 50, 0)
-    assert site.uncertainty_m == pytest.approx(math.hypot(10, sites.SITE_UNCERTAINTY_M), abs=1e-3)
+    assert site.uncertainty_m == pytest.approx(math.hypot(10, geo.BOUNDARY_UNCERTAINTY_M), abs=1e-3)
 
 
 def test_the_shares_of_rings_add_up_by_hand() -> None:

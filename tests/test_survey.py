@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
+import shapely
 
 from sinkwatch import explain, gazetteer, geo, survey
 from sinkwatch.errors import SchemaError
@@ -117,6 +118,14 @@ class TestTouchSites:
     ) -> None:
         frame = applications(at(MART[0], MART[1] + away_m))
         assert survey.touch_sites(frame, ripon_inputs.places)["site_id"][0] == site_id
+
+    def test_one_with_a_boundary_is_measured_from_its_edge(self, ripon_inputs: Inputs) -> None:
+        frame = applications(at(MART[0], MART[1] + 200.0, 120.0))
+        near = shapely.box(MART[0] - 10, MART[1] + 84.9, MART[0] + 10, MART[1] + 300)
+        far = shapely.box(MART[0] - 10, MART[1] + 85.1, MART[0] + 10, MART[1] + 300)
+        for boundary, site_id in ((near, "auction-mart"), (far, "")):
+            touched = survey.touch_sites(frame.assign(boundary=[boundary]), ripon_inputs.places)
+            assert touched["site_id"].tolist() == [site_id]
 
     def test_one_that_is_not_mapped_touches_none(self, ripon_inputs: Inputs) -> None:
         touched = survey.touch_sites(applications({}), ripon_inputs.places)

@@ -39,6 +39,7 @@ OPTIONAL: Final = (
     "longitude",
     "latitude",
     "position_uncertainty_m",
+    "boundary",
     "url",
 )
 """Columns that a file may have; further ones are ignored."""
@@ -72,6 +73,7 @@ _OF_WORD: Final = {word: status for status, words in STATUSES.items() for word i
 _SITE_POINT_UNCERTAINTY_M: Final = 100.0  # a council's point stands for a site, not for its edge
 _MOST_WRONG: Final = 0.05  # share of positions outside the area above which the file is refused
 _URL: Final = r"(?i:https?)://\S+"
+_POLYGONS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _DATES: Final = ("received_on", "decided_on")
 
 
@@ -95,8 +97,8 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
     Returns
     -------
     applications
-        Frame of `schemas.APPLICATIONS` and a `postcode` column, EPSG:27700, ordered by key;
-        texts are masked of personal data.
+        Frame of `schemas.APPLICATIONS`, EPSG:27700, ordered by key, with the columns `postcode`
+        and `boundary` (polygon or None); texts are masked of personal data.
 
     Raises
     ------
@@ -129,6 +131,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         "postcode": _text(table, "postcode"),
         "url": url.where(url.str.fullmatch(_URL, na=False)),
     }
+    columns["boundary"] = _boundaries(table, given.is_inside, snapshot)
     frame = tables.placed(columns, given.easting, given.northing)
     return schemas.APPLICATIONS.check(frame).sort_values("application_key", ignore_index=True)
 
@@ -136,7 +139,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
 def empty() -> gpd.GeoDataFrame:
     """Return a frame of `schemas.APPLICATIONS` without rows."""
     frame = tables.PointTable(schema=schemas.APPLICATIONS).empty()
-    return frame.assign(postcode=pd.Series([], dtype="str"))
+    return frame.assign(postcode=pd.Series([], dtype="str"), boundary=pd.Series([], dtype="object"))
 
 
 def joined(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -187,6 +190,12 @@ def _geojson(snapshot: Snapshot) -> pd.DataFrame:
         texts[name] = texts[name].map(_day, na_action="ignore")
     shapes = np.array([_shape(*one, snapshot) for one in enumerate(features, 1)], dtype=object)
     middles = shapely.centroid(shapes)
+    is_ground = np.isin(shapely.get_type_id(shapes), _POLYGONS)
+    outlines = [
+        shapely.to_wkt(s, rounding_precision=-1) if ok else None
+        for s, ok in zip(shapes, is_ground, strict=True)
+    ]
+    texts["boundary"] = texts["boundary"].fillna(pd.Series(outlines, index=index, dtype="str"))
     derived = {
         "longitude": shapely.get_x(middles),
         "latitude": shapely.get_y(middles),
@@ -257,6 +266,29 @@ def _shape(number: int, feature: dict[str, Any], snapshot: Snapshot) -> shapely.
     except shapely.errors.ShapelyError as error:
         rule = f"feature {number}: its geometry cannot be read ({error})"
         raise tables.refusal(snapshot, [rule]) from error
+
+
+def _boundaries(
+    table: pd.DataFrame, is_inside: NDArray[np.bool_], snapshot: Snapshot
+) -> pd.Series[Any]:
+    """Read boundaries written as WKT in longitude and latitude; None where there is none."""
+    texts = _text(table, "boundary").where(is_inside)
+    shapes = shapely.from_wkt(
+        [t if isinstance(t, str) else None for t in texts], on_invalid="ignore"
+    )
+    given = texts.notna().to_numpy(dtype=np.bool_)
+    wrong = given & ~(np.isin(shapely.get_type_id(shapes), _POLYGONS) & shapely.is_valid(shapes))
+    if wrong.any():
+        name = table.index.name
+        faults = [
+            f"{name} {number}: its boundary is no polygon, or crosses itself"
+            for number in table.index[wrong]
+        ]
+        raise tables.refusal(snapshot, faults)
+    outlines = gpd.GeoDataFrame(geometry=gpd.GeoSeries(shapes[given], crs=geo.WGS84))
+    placed = np.full(len(table), None, dtype=object)
+    placed[given] = geo.frame_to_bng(outlines, name=snapshot.source).geometry.to_numpy()
+    return pd.Series(placed, index=table.index, dtype="object")
 
 
 def _reach_m(shapes: NDArray[np.object_]) -> NDArray[np.float64]:

@@ -72,6 +72,24 @@ class TestRun:
         found = sinkwatch("check", "ZC26/01234/FUL", "--json").json
         assert found["band"] == "high"
 
+    def test_a_site_with_a_boundary_is_answered_with_the_share_of_each_band(
+        self, sinkwatch: Sinkwatch, tmp_path: Path
+    ) -> None:
+        ground = (
+            "POLYGON ((-1.519 54.140, -1.515 54.140, -1.515 54.143, -1.519 54.143, -1.519 54.140))"
+        )
+        path = tmp_path / "applications.csv"
+        path.write_text(
+            "reference,description,status,longitude,latitude,boundary\n"
+            f'B1,Houses,Pending,-1.517,54.1415,"{ground}"\n'
+        )
+        assert sinkwatch("run", "--planning", str(path)).code == 0
+        found = sinkwatch("check", "B1", "--json").json
+        # The record of 2014 lies within its edge, but is known to 150 m: the ring of 250 m.
+        assert (found["band"], found["sinkhole_distance_m"]) == ("high", 0.0)
+        assert sum(found["shares"].values()) == pytest.approx(1, abs=0.001)
+        assert any(reason["code"] == "shares" for reason in found["reasons"])
+
     def test_a_dry_run_leaves_nothing_behind_but_its_folder(
         self, sinkwatch: Sinkwatch, planning: Path, tmp_path: Path
     ) -> None:

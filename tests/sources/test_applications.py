@@ -78,6 +78,7 @@ def test_every_documented_column_of_a_csv_file_is_read(read: Load) -> None:
         "postcode": "SM1 1AA",
         "url": "https://council.example/26/00311",
         "geometry": shapely.Point(431579, 471829),
+        "boundary": None,
     }
 
 
@@ -390,3 +391,44 @@ def test_the_later_of_two_files_wins_where_both_have_an_application(read: Load) 
     assert list(both.index) == [0, 1, 2]
     assert both.crs == geo.BNG
     assert both.geometry.notna().tolist() == [True, False, False]
+
+
+# ── Boundaries ───────────────────────────────────────────────────────────────────────────────
+
+# A square of 100 m round the auction mart's point, in longitude and latitude.
+EAST, NORTH = 431_579.0, 471_829.0
+CORNERS = geo.to_wgs84(
+    [EAST - 50, EAST + 50, EAST + 50, EAST - 50], [NORTH - 50, NORTH - 50, NORTH + 50, NORTH + 50]
+)
+SQUARE = shapely.Polygon(zip(*CORNERS, strict=True))
+BOW_TIE = shapely.Polygon([SQUARE.exterior.coords[i] for i in (0, 2, 1, 3)])
+
+
+def with_boundary(boundary: str) -> str:
+    return f'{PLACED},boundary\n26/1,Homes,pending,{EAST},{NORTH},"{boundary}"\n'
+
+
+def test_a_boundary_written_as_wkt_is_laid_on_the_national_grid(read: Load) -> None:
+    (boundary,) = read(with_boundary(SQUARE.wkt))["boundary"]
+    assert boundary.area == pytest.approx(10_000, abs=1)
+    assert boundary.centroid.distance(shapely.Point(EAST, NORTH)) < 0.01
+
+
+def test_the_polygon_of_a_feature_is_its_boundary_and_its_middle_its_point(read: Load) -> None:
+    frame = read(a_layer(a_feature(json.loads(shapely.to_geojson(SQUARE)))))
+    assert frame["boundary"][0].area == pytest.approx(10_000, abs=1)
+    assert frame.geometry[0].distance(shapely.Point(EAST, NORTH)) < 0.1
+
+
+@pytest.mark.parametrize("boundary", [BOW_TIE.wkt, "POINT (-1.5 54.1)", "POLYGON ((nonsense"])
+def test_a_boundary_that_would_hide_a_hazard_is_refused_by_its_line(
+    read: Load, boundary: str
+) -> None:
+    assert faults(read, with_boundary(boundary)) == (
+        "line 2: its boundary is no polygon, or crosses itself",
+    )
+
+
+def test_the_boundary_of_a_site_that_is_not_mapped_is_left_out(read: Load) -> None:
+    frame = read(f'{HEAD},boundary\n26/1,Homes,pending,"{SQUARE.wkt}"\n')
+    assert frame["boundary"].tolist() == [None]

@@ -120,6 +120,15 @@ def _settle(page: Page) -> None:
     page.evaluate("() => new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))")
 
 
+def _until(page: Page, met: str) -> None:
+    """Ask again and again from outside: the page's own policy lets nothing inside it do so."""
+    for _ in range(100):
+        if page.evaluate(met):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"never met: {met}")
+
+
 @pytest.fixture
 def offline(chromium: Browser, folder: Path) -> Iterator[Visit]:
     with _visit(chromium, (folder / "offline.html").resolve().as_uri()) as visit:
@@ -154,8 +163,8 @@ def test_nobody_else_is_asked_until_the_reader_switches_the_background_on(online
     assert online.asked_elsewhere() == []
     assert online.faults == []
     assert "OpenStreetMap contributors" not in online.page.locator(".view").inner_text()
-    online.page.get_by_role("checkbox", name=BACKGROUND).check()
-    online.page.wait_for_timeout(300)
+    with online.page.expect_request("https://tile.openstreetmap.org/**"):
+        online.page.get_by_role("checkbox", name=BACKGROUND).check()
     asked = online.asked_elsewhere()
     assert asked
     assert all(url.startswith("https://tile.openstreetmap.org/") for url in asked)
@@ -183,9 +192,13 @@ def test_the_policy_stops_a_script_that_got_into_the_page(online: Visit) -> None
         " s.textContent = 'window.owned = 1'; document.body.append(s);"
         " document.querySelector('h1').innerHTML = '<img src=x onerror=\"window.owned=1\">'; }"
     )
-    online.page.wait_for_timeout(200)
+    for _ in range(100):  # the browser reports it in its own time
+        online.page.wait_for_timeout(100)
+        if any("Content Security Policy" in fault for fault in online.faults):
+            break
+    else:
+        pytest.fail("the policy was never heard of")
     assert online.page.evaluate("window.owned") is None
-    assert any("Content Security Policy" in fault for fault in online.faults)
 
 
 def test_key_layers_scale_north_and_disclaimer_are_on_view(offline: Visit) -> None:
@@ -352,11 +365,11 @@ def test_the_map_itself_moves_by_the_keyboard(offline: Visit) -> None:
     page.locator(".view").focus()
     before = page.evaluate("map_area.getCenter().lng")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(500)
-    assert page.evaluate("map_area.getCenter().lng") > before
+    _until(page, f"map_area.getCenter().lng > {before}")
+    # Leaflet takes no key while it still glides from the last one.
+    _until(page, "!map_area._panAnim || !map_area._panAnim._inProgress")
     page.keyboard.press("-")
-    page.wait_for_timeout(500)
-    assert page.evaluate("map_area.getZoom()") == 13
+    _until(page, "map_area.getZoom() === 13")
 
 
 def test_a_table_row_leads_to_its_place_on_the_map_also_when_its_layer_is_off(
@@ -405,7 +418,7 @@ def test_on_a_phone_the_layer_switch_is_folded_and_a_card_is_not_covered(
         page.locator(".leaflet-popup .card").wait_for()
         page.wait_for_timeout(300)
         close = page.locator(".leaflet-popup-close-button")
-        close.click(timeout=5_000)
+        close.click()
         page.locator(".leaflet-popup").wait_for(state="detached")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy
-from sqlalchemy import Connection
+from sqlalchemy import Column, Connection, MetaData, Table, Text
 from sqlalchemy.exc import DBAPIError
 
 from sinkwatch.errors import StoreError
@@ -33,7 +33,27 @@ def make_tables(connection: Connection) -> None:
     tables.metadata.create_all(connection, checkfirst=False)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (make_tables,)
+def add_hosts(connection: Connection) -> None:
+    """
+    Add the table of servers asked, as schema 2 has it.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    """
+    # Written out, not taken from `tables`: that one goes on changing, this step must not.
+    Table(
+        "hosts",
+        MetaData(naming_convention=tables.metadata.naming_convention),
+        Column("host", Text, primary_key=True),
+        Column("last_request_at", tables.UtcDateTime),
+        Column("not_before", tables.UtcDateTime),
+        sqlite_strict=True,
+    ).create(connection)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (make_tables, add_hosts)
 """Number n is the n-th. The first always makes the newest tables, so a new database needs no
 other; each later one turns the schema before it into its own, for databases that exist."""
 

@@ -287,6 +287,14 @@ jobs: Final = _table(
     _not_negative("failures"),
 )
 
+hosts: Final = _table(
+    "hosts",
+    Column("host", Text, primary_key=True),
+    Column("last_request_at", UtcDateTime),
+    Column("not_before", UtcDateTime),
+)
+"""Servers asked: when last, and until when they want to be left alone."""
+
 _INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, inspect, make_url
 
 from sinkwatch.errors import StoreError
-from sinkwatch.store import Store, jobs
+from sinkwatch.store import Store, hosts, jobs
 from sinkwatch.store.migrations import MIGRATIONS, make_tables, migrate
 from sinkwatch.store.postgresql import PostgresBackend
 from sinkwatch.store.sqlite import SqliteBackend
@@ -156,11 +156,12 @@ def test_a_back_up_of_the_older_schema_is_made_first(sqlite_url: str, sqlite_pat
     store.close()
     backend = SqliteBackend(make_url(sqlite_url))
     with pytest.raises(StoreError):
-        migrate(backend, (make_tables, fail_half_way), now=NOW)
+        migrate(backend, (*MIGRATIONS, fail_half_way), now=NOW)
     backend.close()
-    copy = sqlite_path.with_name("sinkwatch.schema-1.20140217T120000Z.backup")
+    newest = len(MIGRATIONS)
+    copy = sqlite_path.with_name(f"sinkwatch.schema-{newest}.20140217T120000Z.backup")
     with closing(sqlite3.connect(copy)) as kept:
-        assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+        assert kept.execute("PRAGMA user_version").fetchone() == (newest,)
         assert kept.execute("SELECT job FROM jobs").fetchone() == ("run",)
 
 
@@ -172,6 +173,33 @@ def test_no_back_up_is_made_of_nothing(
     migrate(backend, migrations, now=NOW)
     backend.close()
     assert [path.name for path in sqlite_path.parent.iterdir()] == ["sinkwatch.db"]
+
+
+def shape(backend: Backend) -> dict[str, list[tuple[str, str, bool]]]:
+    """Say of every table which columns it has, of which type, and whether they may be empty."""
+    with backend.reader.begin() as connection:
+        looked = inspect(connection)
+        return {
+            table: [
+                (column["name"], repr(column["type"]), column["nullable"])
+                for column in looked.get_columns(table)
+            ]
+            for table in looked.get_table_names()
+        }
+
+
+def test_a_database_of_schema_1_ends_with_the_very_tables_of_a_new_one(backend: Backend) -> None:
+    migrate(backend, MIGRATIONS, now=NOW)
+    new = shape(backend)
+    with backend.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE hosts")
+        backend.set_schema_version(connection, 1)
+    migrate(backend, MIGRATIONS, now=NOW)
+    assert version(backend) == len(MIGRATIONS)
+    assert shape(backend) == new
+    with backend.writer.begin() as connection:
+        hosts.note_request(connection, "www.example.org", NOW)
+        assert hosts.get(connection, "www.example.org").last_request_at == NOW
 
 
 def test_a_migration_that_breaks_a_reference_is_undone(sqlite_url: str) -> None:

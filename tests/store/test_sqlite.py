@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 
 from sinkwatch.errors import StoreError
 from sinkwatch.store import Store, jobs, sqlite
+from sinkwatch.store.migrations import MIGRATIONS
 from sinkwatch.store.sqlite import SqliteBackend, journal_for
 
 if TYPE_CHECKING:
@@ -414,7 +415,7 @@ def test_a_back_up_is_a_whole_private_copy_named_for_its_schema_and_time(
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT job FROM jobs").fetchall() == [("run",)]
-        assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+        assert kept.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
 
 
 def test_a_back_up_that_cannot_be_written_says_so(open_folder: Path) -> None:

@@ -8,8 +8,10 @@ from sqlalchemy.exc import IntegrityError
 
 from sinkwatch.errors import StoreError
 from sinkwatch.store import Store, jobs, tables
+from sinkwatch.store.migrations import MIGRATIONS
 
 NOW = datetime(2014, 2, 17, 12, tzinfo=UTC)
+NEWEST = str(len(MIGRATIONS))
 
 
 def test_what_a_block_wrote_is_there_for_the_next_one(store: Store) -> None:
@@ -84,7 +86,7 @@ def test_stores_that_open_one_new_database_at_once_all_find_it_whole(url: str) -
         thread.start()
     for thread in threads:
         thread.join()
-    assert [found["schema_version"] for found in opened] == ["1", "1", "1", "1"]
+    assert [found["schema_version"] for found in opened] == [NEWEST] * 4
 
 
 def test_the_description_says_which_engine_how_durable_and_why(store: Store) -> None:
@@ -98,7 +100,7 @@ def test_the_description_says_which_engine_how_durable_and_why(store: Store) -> 
         "schema_version",
         "reason",
     ]
-    assert found["schema_version"] == "1"
+    assert found["schema_version"] == NEWEST
     assert all(found.values())
 
 

@@ -31,6 +31,7 @@ from pydantic_settings import (
 
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import (
+    ONLINE_KINDS,
     Area,
     Band,
     BandStyle,
@@ -43,6 +44,9 @@ from sinkwatch.model import (
 
 SETTINGS_FILE = "sinkwatch.toml"
 """Read from the folder where the command runs, unless ``--config`` names another."""
+
+SWITCHED_OFF: Final = "Asking it is switched off (online = false in the settings)."
+"""Why a source on the internet is not asked, unless the operator wants it to be."""
 
 _PREFIX: Final = "SINKWATCH_"
 _SECRET: Final = frozenset({"smtp_password", "database_url"})  # never shown, not even when wrong
@@ -74,6 +78,8 @@ class Settings(BaseSettings):
         SQLAlchemy URL; empty for SQLite in the state folder.
     planning_files
         Files of planning applications, CSV or GeoJSON; in the environment parted by colons.
+    online
+        Whether sources on the internet are asked, under the name of ``contact``.
     public_url
         Where the published site and the unsubscribe links answer; https.
     sender_domain
@@ -103,6 +109,7 @@ class Settings(BaseSettings):
     maps_folder: Path = Path("maps")
     database_url: str = Field(default="", repr=False)  # may hold a password
     planning_files: Annotated[tuple[Path, ...], NoDecode] = ()
+    online: bool = False
     public_url: str = "https://sinkwatch.example"
     sender_domain: str = "sinkwatch.example"
     contact: str = "corrections@sinkwatch.example"
@@ -208,6 +215,14 @@ class Settings(BaseSettings):
         has_password = self.smtp_password_file is not None or bool(self.smtp_password)
         if self.smtp_user and not has_password:
             message = f"smtp_user {self.smtp_user} needs smtp_password or smtp_password_file"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _who_asks_is_known(self) -> Self:
+        # A service that has to stop us must be able to write to someone first.
+        if self.online and ".example" in self.contact:
+            message = "online = true needs contact to be set to your own"
             raise ValueError(message)
         return self
 
@@ -358,6 +373,48 @@ def load_area(name: str) -> Area:
     return parsed.area(path.parent.resolve())
 
 
+def area_of(settings: Settings, planning_files: Sequence[Path] = ()) -> Area:
+    """
+    Return the area that the settings name, with its sources as they set them up.
+
+    Parameters
+    ----------
+    settings
+        As read.
+    planning_files
+        Files of planning applications for this once, in place of those in the settings.
+
+    Returns
+    -------
+    area
+        Sources on the internet are switched off in it unless the settings say ``online``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such area, its file is wrong, or files are named that it has no use for.
+    """
+    area = name_planning_files(load_area(settings.area), planning_files or settings.planning_files)
+    return switch_on(area) if settings.online else area
+
+
+def switch_on(area: Area) -> Area:
+    """
+    Let the sources on the internet be asked.
+
+    Parameters
+    ----------
+    area
+        As `load_area` returns it.
+
+    Returns
+    -------
+    area
+        New area.
+    """
+    return replace(area, sources=tuple(replace(spec, switched_off="") for spec in area.sources))
+
+
 def name_planning_files(area: Area, files: Sequence[Path]) -> Area:
     """
     Give the area's planning source the operator's files, one source for each.
@@ -499,6 +556,7 @@ class _SourceEntry(BaseModel):
             attribution=self.attribution,
             edition=self.edition,
             options=dict(self.model_extra or {}),
+            switched_off=SWITCHED_OFF if self.kind in ONLINE_KINDS else "",
         )
 
 

@@ -323,6 +323,13 @@ class Parameters:
     stale_after_days: Mapping[str, int] = field(default_factory=dict)
 
 
+ONLINE_KINDS: Final = frozenset({"planit"})
+"""Kinds of source that ask a service on the internet, if the operator has switched that on."""
+
+PLANNING_KINDS: Final = frozenset({"applications", "planit"})
+"""Kinds of source that give planning applications."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
     """
@@ -344,6 +351,8 @@ class SourceSpec:
         Date or version of the data as its maker gives it; empty if the file says it.
     options
         What else the connector of that kind needs.
+    switched_off
+        Why it is not asked on this installation; empty if it is.
     """
 
     name: str
@@ -354,6 +363,7 @@ class SourceSpec:
     attribution: str
     edition: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
+    switched_off: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

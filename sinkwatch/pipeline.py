@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 from sinkwatch import __version__, alerts, delivery, explain, gazetteer, sources, survey, wording
 from sinkwatch.errors import PlaceError, SourceError
 from sinkwatch.model import (
+    PLANNING_KINDS,
     Area,
     Assessment,
     Digest,
@@ -221,8 +222,12 @@ def _found(
     offline: bool,
     must_read: frozenset[str],
 ) -> Findings:
-    ask = sources.recall if offline else sources.gather
-    inputs = ask(services.area, services.snapshots(), _held(services, store).get, now=now)
+    held, folder = _held(services, store).get, services.snapshots()
+    if offline:
+        inputs = sources.recall(services.area, folder, held, now=now)
+    else:
+        downloader = services.downloader(store)
+        inputs = sources.gather(services.area, folder, held, now=now, downloader=downloader)
     for state in inputs.states:
         if state.spec.name in must_read and state.status is SourceStatus.FAILED:
             raise SourceError(
@@ -329,7 +334,7 @@ def _facts(findings: Findings) -> dict[str, dict[str, dict[str, object]]]:
         alerts.SINKHOLE: alerts.sinkhole_facts(findings.sinkholes),
         alerts.POSTCODE: alerts.postcode_facts(findings.postcode_bands),
     }
-    planning = [state for state in findings.sources if state.spec.kind == "applications"]
+    planning = [state for state in findings.sources if state.spec.kind in PLANNING_KINDS]
     if any(state.snapshot is not None for state in planning):
         facts[alerts.APPLICATION] = alerts.application_facts(findings.applications)
     return facts

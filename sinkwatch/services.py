@@ -6,13 +6,14 @@ import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch import config
+from sinkwatch import __version__, config
 from sinkwatch.errors import BusyError, StoreError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sinkwatch.model import Area, MessageId
     from sinkwatch.notify.mail import Mailer
     from sinkwatch.notify.render import Sender
+    from sinkwatch.sources.download import Downloader
+    from sinkwatch.sources.politeness import HostRule
     from sinkwatch.store import Store
 
 SECRET_BYTES: Final = 32
@@ -41,11 +44,17 @@ class Services:
         The area watched.
     clock
         Gives the present time, UTC.
+    wait
+        Waits that many seconds.
+    host_rules
+        Servers that may be asked, and how; None for those of the area's sources.
     """
 
     settings: Settings
     area: Area
     clock: Callable[[], datetime]
+    wait: Callable[[float], None] = time.sleep
+    host_rules: Mapping[str, HostRule] | None = None
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
@@ -77,6 +86,35 @@ class Services:
     def snapshots(self) -> Path:
         """Return the folder in which copies of sources are kept."""
         return self.settings.state_folder / "snapshots"
+
+    def downloader(self, store: Store) -> Downloader | None:
+        """
+        Return the way out to the internet.
+
+        Parameters
+        ----------
+        store
+            Open; it remembers when each server was asked.
+
+        Returns
+        -------
+        downloader
+            None if the settings say that nobody is to be asked.
+        """
+        if not self.settings.online:
+            return None
+        from sinkwatch import sources  # noqa: PLC0415 - only where something is fetched
+        from sinkwatch.sources import download  # noqa: PLC0415 - as above
+        from sinkwatch.store import hosts  # noqa: PLC0415 - with the store
+
+        rules = self.host_rules
+        return download.Downloader(
+            rules=sources.host_rules(self.area) if rules is None else rules,
+            notes=hosts.StoredNotes(store),
+            agent=download.user_agent(__version__, self.settings.public_url, self.settings.contact),
+            clock=self.clock,
+            wait=self.wait,
+        )
 
     def secret(self) -> bytes:
         """
@@ -220,9 +258,7 @@ def open_services(config_path: Path | None = None, planning_files: Sequence[Path
         If settings or area are wrong.
     """
     settings = config.load_settings(config_path)
-    area = config.name_planning_files(
-        config.load_area(settings.area), planning_files or settings.planning_files
-    )
+    area = config.area_of(settings, planning_files)
     return Services(settings=settings, area=area, clock=_now)
 
 

@@ -70,8 +70,12 @@ def installation(tmp_path: Path, clock: Clock) -> Callable[..., Services]:
             **changed,
         }
         made = config.Settings.model_validate(values)
-        area = config.name_planning_files(config.load_area(made.area), planning)
-        return Services(settings=made, area=area, clock=clock)
+        return Services(
+            settings=made,
+            area=config.area_of(made, planning),
+            clock=clock,
+            wait=lambda seconds: clock.move(seconds=seconds),
+        )
 
     return make
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from sinkwatch import config
 from sinkwatch.config import Settings, load_area, load_bands, load_settings, name_planning_files
 from sinkwatch.errors import ConfigError
-from sinkwatch.model import Band, GeologyClass
+from sinkwatch.model import ONLINE_KINDS, Band, GeologyClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,8 @@ def written(**entries: object) -> Path:
 def _toml(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_toml(one) for one in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
@@ -153,6 +155,7 @@ GOOD: dict[str, tuple[object, object]] = {
     "state_folder": ("/var/lib/sinkwatch", Path("/var/lib/sinkwatch")),
     "maps_folder": ("public", Path("public")),
     "database_url": ("postgresql+psycopg://db/sw", "postgresql+psycopg://db/sw"),
+    "online": (True, True),
     "planning_files": (["a.csv", "b.geojson"], (Path("a.csv"), Path("b.geojson"))),
     "public_url": ("https://council.uk/sinkholes/", "https://council.uk/sinkholes"),
     "sender_domain": ("Alerts.Council.uk", "alerts.council.uk"),
@@ -174,6 +177,8 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("state_folder", "", "state_folder: it is empty, which would be the folder where the command"),
     ("maps_folder", "", "maps_folder: it is empty"),
     ("database_url", "mysql://me:hunter2@db/sw", "it must begin with sqlite: or postgresql"),
+    ("online", "perhaps", 'online "perhaps": Input should be a valid boolean'),
+    ("online", True, "online = true needs contact to be set to your own"),
     ("planning_files", 5, 'planning_files "5": Input should be a valid tuple'),
     ("public_url", "http://council.uk", "http://council.uk must begin with https://"),
     ("public_url", "https://", "https:// must begin with https://"),
@@ -203,6 +208,13 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
 ]
 
 
+NEEDS: dict[str, dict[str, object]] = {
+    "online": {"contact": "me@holes.org"},
+    "smtp_user": {"smtp_password": "x"},
+}
+"""What a setting cannot do without."""
+
+
 def test_every_setting_has_a_good_and_an_impossible_value_here() -> None:
     names = set(Settings.model_fields)
     assert set(GOOD) == names
@@ -212,7 +224,7 @@ def test_every_setting_has_a_good_and_an_impossible_value_here() -> None:
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_value_is_taken_from_the_file(name: str) -> None:
     given, kept = GOOD[name]
-    entries = {name: given, **({"smtp_password": "x"} if name == "smtp_user" else {})}
+    entries = {name: given, **NEEDS.get(name, {})}
     assert getattr(load_settings(written(**entries)), name) == kept
 
 
@@ -342,12 +354,18 @@ def test_the_area_that_ships_is_whole(ripon: Area) -> None:
     for spec in ripon.sources:
         assert ripon.parameters.stale_after_days[spec.name] >= 1
         assert spec.path is None or (spec.path.is_absolute() and spec.path.is_file())
-    assert [spec.name for spec in ripon.sources if spec.path is None] == ["planning"]
+    assert [spec.name for spec in ripon.sources if spec.path is None] == ["planit", "planning"]
 
 
 def test_what_a_source_needs_beyond_the_rest_goes_with_it(ripon: Area) -> None:
     options = {spec.name: dict(spec.options) for spec in ripon.sources}
     assert options.pop("geology") == {"classes": {"A": "A", "B": "B", "C": "C"}}
+    assert options.pop("planit") == {
+        "base_url": "https://www.planit.org.uk",
+        "latitude": 54.138,
+        "longitude": -1.524,
+        "radius_km": 4,
+    }
     assert all(not option for option in options.values())
 
 
@@ -364,7 +382,7 @@ def test_an_area_needs_no_parameters_of_its_own(changed: Callable[..., Path]) ->
     ).parameters
     found = (parameters.default_radius_m, parameters.flag_within_m, parameters.recent_days)
     assert found == (7.5, 250.0, 90)
-    assert parameters.stale_after_days["planning"] == 400
+    assert parameters.stale_after_days["planit"] == 400
 
 
 @pytest.mark.parametrize("name", ["atlantis", "", "../../etc", "none.toml"])
@@ -463,6 +481,15 @@ def test_a_band_table_that_is_gone_is_named(changed: Callable[..., Path]) -> Non
 
 
 # ── Planning files ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_source_on_the_internet_is_switched_off_unless_the_settings_say_online() -> None:
+    def why(settings: Settings) -> dict[str, str]:
+        specs = config.area_of(settings).sources
+        return {spec.name: spec.switched_off for spec in specs if spec.kind in ONLINE_KINDS}
+
+    assert why(Settings()) == {"planit": config.SWITCHED_OFF}
+    assert why(Settings(online=True, contact="me@holes.org")) == {"planit": ""}
 
 
 def test_without_planning_files_the_area_is_the_same(ripon: Area) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import wording
-from sinkwatch.model import SourceStatus
+from sinkwatch.model import PLANNING_KINDS, SourceStatus
 from sinkwatch.publish import public
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sinkwatch.model import Findings, SourceState
 
 _SCALE: Final = re.compile(r"1:\d{1,3}(?:[ ,]?\d{3})*")
-_APPLICATIONS: Final = "applications"
 _NOTHING_HELD: Final = "could not be read, and no earlier copy is held"
 _NOT_NONE: Final = "this is not the same as none"
 
@@ -194,7 +193,7 @@ def _planning(findings: Findings) -> list[SourceState]:
     return [
         state
         for state in findings.sources
-        if state.spec.kind == _APPLICATIONS and state.status is not SourceStatus.NOT_CONFIGURED
+        if state.spec.kind in PLANNING_KINDS and state.status is not SourceStatus.NOT_CONFIGURED
     ]
 
 

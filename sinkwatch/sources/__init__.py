@@ -11,11 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sinkwatch.errors import ConfigError, DataError, SourceError
-from sinkwatch.model import Area, Inputs, Snapshot, SourceSpec, SourceState, SourceStatus
-from sinkwatch.sources import applications, geology, snapshots, tables
+from sinkwatch.model import (
+    ONLINE_KINDS,
+    PLANNING_KINDS,
+    Area,
+    Inputs,
+    Snapshot,
+    SourceSpec,
+    SourceState,
+    SourceStatus,
+)
+from sinkwatch.sources import applications, geology, planit, snapshots, tables
+from sinkwatch.sources.errand import Errand
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from sinkwatch.sources.download import Downloader
+    from sinkwatch.sources.politeness import HostRule
 
 LOG = logging.getLogger(__name__)
 
@@ -26,7 +39,7 @@ Held = Callable[[str], Snapshot | None]
 class Source(Protocol):
     """A kind of source: a module or an object with these two functions."""
 
-    def fetch(self, spec: SourceSpec, folder: Path, *, now: datetime) -> Snapshot:
+    def fetch(self, spec: SourceSpec, errand: Errand) -> Snapshot:
         """
         Take a copy of what the source gives now.
 
@@ -34,10 +47,8 @@ class Source(Protocol):
         ----------
         spec
             The source.
-        folder
-            Where copies are kept.
-        now
-            Time of the run, UTC.
+        errand
+            Where copies are kept, the time of the run, the way out, and the copy held.
         """
 
     def load(self, snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
@@ -62,16 +73,26 @@ KINDS: Final[Mapping[str, Source]] = {
     "postcodes": tables.POSTCODES,
     "cases": tables.CASES,
     "applications": applications,
+    "planit": planit,
 }
 """Kinds of source that an area file may name."""
 
-_MAY_BE_MISSING: Final = frozenset({"cases", "applications"})
+_MAY_BE_MISSING: Final = frozenset({"cases"}) | PLANNING_KINDS
 _EMPTY: Final = {"cases": tables.CASES.empty, "applications": applications.empty}
+_GIVES: Final = dict.fromkeys(PLANNING_KINDS, "applications")
+"""Which frame a kind fills, where that is not the one of its own name."""
 _JOINED: Final = {"applications": applications.joined}
-"""Kinds of which there may be several, and how two become one."""
+"""Frames that several sources may fill, and how two become one."""
 
 
-def gather(area: Area, folder: Path, held: Held, *, now: datetime) -> Inputs:
+def gather(
+    area: Area,
+    folder: Path,
+    held: Held,
+    *,
+    now: datetime,
+    downloader: Downloader | None = None,
+) -> Inputs:
     """
     Ask every source of an area; keep the last good copy of one that fails.
 
@@ -85,6 +106,8 @@ def gather(area: Area, folder: Path, held: Held, *, now: datetime) -> Inputs:
         The last good snapshot of a source.
     now
         Time of the run, UTC.
+    downloader
+        The way out to the internet; None on an installation that asks nobody.
 
     Returns
     -------
@@ -99,7 +122,14 @@ def gather(area: Area, folder: Path, held: Held, *, now: datetime) -> Inputs:
     """
 
     def take(spec: SourceSpec) -> Snapshot:
-        return KINDS[spec.kind].fetch(spec, folder, now=now)
+        kept = held(spec.name)
+        errand = Errand(
+            folder=folder,
+            now=now,
+            downloader=downloader,
+            held=kept if kept is not None and snapshots.is_whole(kept) else None,
+        )
+        return KINDS[spec.kind].fetch(spec, errand)
 
     return _gathered(area, lambda spec: _ask(spec, area, take, held(spec.name), now=now))
 
@@ -134,16 +164,39 @@ def recall(area: Area, folder: Path | None, held: Held, *, now: datetime) -> Inp
     def take(spec: SourceSpec) -> Snapshot:
         if folder is None:
             return snapshots.in_place(spec, now=now)
-        return KINDS[spec.kind].fetch(spec, folder, now=now)
+        return KINDS[spec.kind].fetch(spec, Errand(folder=folder, now=now))
 
     def ask(spec: SourceSpec) -> _Answer:
         kept = held(spec.name)
+        if spec.kind in ONLINE_KINDS:
+            return _recalled_online(spec, area, kept, now=now)
         frame = None if _ships(spec) else _held_frame(spec, area, kept)
         if frame is None or kept is None:
             return _ask(spec, area, take, kept, now=now)
         return _Answer(frame=frame, state=_state(spec, area, kept, len(frame), now=now))
 
     return _gathered(area, ask)
+
+
+def host_rules(area: Area) -> dict[str, HostRule]:
+    """
+    Return the servers that an area's sources ask, and how each may be asked.
+
+    Parameters
+    ----------
+    area
+        The area.
+
+    Returns
+    -------
+    rules
+        By server; no other is ever asked.
+    """
+    return {
+        planit.server(spec): planit.RULE
+        for spec in area.sources
+        if spec.kind == "planit" and not spec.switched_off
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,14 +210,16 @@ def _gathered(area: Area, ask: Callable[[SourceSpec], _Answer]) -> Inputs:
     _check_kinds(area.sources)
     answers = [ask(spec) for spec in area.sources]
     frames: dict[str, gpd.GeoDataFrame] = {kind: make() for kind, make in _EMPTY.items()}
-    for answer in answers:
+    # What the operator gives by hand comes last, so that it wins.
+    for answer in sorted(answers, key=lambda a: a.state.spec.kind not in ONLINE_KINDS):
         kind = answer.state.spec.kind
+        name = _GIVES.get(kind, kind)
         if answer.frame is not None:
-            before = frames.get(kind)
+            before = frames.get(name)
             if before is None or before.empty:
-                frames[kind] = answer.frame
+                frames[name] = answer.frame
             else:
-                frames[kind] = _JOINED[kind](before, answer.frame)
+                frames[name] = _JOINED[name](before, answer.frame)
     return Inputs(**frames, states=tuple(answer.state for answer in answers))
 
 
@@ -186,7 +241,9 @@ def _check_kinds(specs: Iterable[SourceSpec]) -> None:
         raise SourceError(
             ", ".join(missing), "no source of this kind is named", "Add one to the area file"
         )
-    repeated = sorted(kind for kind, n in kinds.items() if n > 1 and kind not in _JOINED)
+    repeated = sorted(
+        kind for kind, n in kinds.items() if n > 1 and _GIVES.get(kind, kind) not in _JOINED
+    )
     if repeated:
         raise ConfigError(
             f"source kind {', '.join(repeated)}",
@@ -203,7 +260,9 @@ def _ask(
     *,
     now: datetime,
 ) -> _Answer:
-    if spec.path is None:
+    if spec.switched_off:
+        return _not_set_up(spec, spec.switched_off)
+    if spec.path is None and spec.kind not in ONLINE_KINDS:
         return _not_named(spec, area, kept, now=now)
     try:
         snapshot = take(spec)
@@ -224,11 +283,30 @@ def _not_named(spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: date
         return _Answer(frame=frame, state=_state(spec, area, kept, len(frame), now=now))
     if spec.kind not in _MAY_BE_MISSING:
         raise SourceError(spec.name, "no file is named", "Give its path in the area file")
-    problem = "No file or service is named for it on this installation."
+    return _not_set_up(spec, "No file or service is named for it on this installation.")
+
+
+def _not_set_up(spec: SourceSpec, problem: str) -> _Answer:
     state = SourceState(
         spec=spec, status=SourceStatus.NOT_CONFIGURED, snapshot=None, problem=problem
     )
     return _Answer(frame=None, state=state)
+
+
+def _recalled_online(
+    spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: datetime
+) -> _Answer:
+    """Use the copy held of a service; one that was never asked has failed in nothing yet."""
+    if spec.switched_off:
+        return _not_set_up(spec, spec.switched_off)
+    if kept is None:
+        return _not_set_up(spec, "It has not been asked yet.")
+    frame = _held_frame(spec, area, kept)
+    if frame is None:
+        problem = "The copy held is gone or cannot be used; the next run asks again."
+        state = SourceState(spec=spec, status=SourceStatus.FAILED, snapshot=None, problem=problem)
+        return _Answer(frame=None, state=state)
+    return _Answer(frame=frame, state=_state(spec, area, kept, len(frame), now=now))
 
 
 def _held_frame(spec: SourceSpec, area: Area, kept: Snapshot | None) -> gpd.GeoDataFrame | None:

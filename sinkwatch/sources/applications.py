@@ -107,7 +107,38 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         exchanged, or more than 5 % of the positions lie outside the area.
     """
     del spec
-    table = _table(snapshot)
+    return frame(_table(snapshot), snapshot, area)
+
+
+def frame(
+    table: pd.DataFrame, snapshot: Snapshot, area: Area, *, keys: pd.Series[str] | None = None
+) -> gpd.GeoDataFrame:
+    """
+    Turn rows of text into the frame of applications, whoever they came from.
+
+    Parameters
+    ----------
+    table
+        With `REQUIRED` and any of `OPTIONAL`; the name of its index is what a row is called.
+    snapshot
+        Where it came from, for the message.
+    area
+        The area; its authority stands in where a row names none.
+    keys
+        What identifies each application, with the table's index; None for authority and
+        reference.
+
+    Returns
+    -------
+    applications
+        As `load` returns them.
+
+    Raises
+    ------
+    SchemaError
+        If a row has no reference, a date is none, axes look exchanged, or more than 5 % of the
+        positions lie outside the area.
+    """
     tables.refuse_empty(table, "reference", snapshot)
     given = _positions(table, area, snapshot)
     uncertainty_m = tables.numbers(table, "position_uncertainty_m", snapshot)
@@ -115,7 +146,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
     status_text = table["status"].fillna("")
     url = _text(table, "url")
     columns = {
-        "application_key": authority + "/" + table["reference"],
+        "application_key": authority + "/" + table["reference"] if keys is None else keys,
         "reference": table["reference"],
         "authority": authority,
         "address": _text(table, "address").fillna("").map(wording.mask_personal_data),
@@ -132,14 +163,14 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         "url": url.where(url.str.fullmatch(_URL, na=False)),
     }
     columns["boundary"] = _boundaries(table, given.is_inside, snapshot)
-    frame = tables.placed(columns, given.easting, given.northing)
-    return schemas.APPLICATIONS.check(frame).sort_values("application_key", ignore_index=True)
+    placed = tables.placed(columns, given.easting, given.northing)
+    return schemas.APPLICATIONS.check(placed).sort_values("application_key", ignore_index=True)
 
 
 def empty() -> gpd.GeoDataFrame:
     """Return a frame of `schemas.APPLICATIONS` without rows."""
-    frame = tables.PointTable(schema=schemas.APPLICATIONS).empty()
-    return frame.assign(postcode=pd.Series([], dtype="str"), boundary=pd.Series([], dtype="object"))
+    bare = tables.PointTable(schema=schemas.APPLICATIONS).empty()
+    return bare.assign(postcode=pd.Series([], dtype="str"), boundary=pd.Series([], dtype="object"))
 
 
 def joined(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -157,8 +188,8 @@ def joined(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFram
         Frame of `schemas.APPLICATIONS`, ordered by key.
     """
     both = pd.concat([first, second]).drop_duplicates("application_key", keep="last")
-    frame = gpd.GeoDataFrame(both, geometry="geometry", crs=geo.BNG)
-    return schemas.APPLICATIONS.check(frame.sort_values("application_key", ignore_index=True))
+    whole = gpd.GeoDataFrame(both, geometry="geometry", crs=geo.BNG)
+    return schemas.APPLICATIONS.check(whole.sort_values("application_key", ignore_index=True))
 
 
 def _table(snapshot: Snapshot) -> pd.DataFrame:

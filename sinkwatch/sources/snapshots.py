@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sinkwatch.model import SourceSpec
+    from sinkwatch.sources.errand import Errand
 
 PACKAGE_FILE: Final = "datapackage.json"
 """Frictionless Data Package that describes the files beside it."""
@@ -26,7 +27,7 @@ MOST_BYTES: Final = 200_000_000
 """Greatest size of a file that is taken in, bytes (limit for geology; others are far smaller)."""
 
 
-def take(spec: SourceSpec, folder: Path, *, now: datetime) -> Snapshot:
+def take(spec: SourceSpec, errand: Errand) -> Snapshot:
     """
     Copy the file of a source into the folder of snapshots, once for each content.
 
@@ -34,10 +35,8 @@ def take(spec: SourceSpec, folder: Path, *, now: datetime) -> Snapshot:
     ----------
     spec
         The source; its file may stand beside a Data Package that vouches for it.
-    folder
-        Where copies are kept, a sub-folder for each source.
-    now
-        Time of the run, UTC.
+    errand
+        Where copies are kept, and the time of the run.
 
     Returns
     -------
@@ -50,9 +49,8 @@ def take(spec: SourceSpec, folder: Path, *, now: datetime) -> Snapshot:
         If the file cannot be read, is empty or too large, is not what its package says, or the
         copy cannot be written.
     """
-    snapshot, content = _examined(spec, now)
-    name = f"{snapshot.sha256[:12]}{snapshot.path.suffix.lower()}"
-    return replace(snapshot, path=_keep(content, folder / spec.name, name, spec))
+    snapshot, content = _examined(spec, errand.now)
+    return replace(snapshot, path=keep(spec, errand.folder, content, snapshot.path.suffix.lower()))
 
 
 def in_place(spec: SourceSpec, *, now: datetime) -> Snapshot:
@@ -82,7 +80,7 @@ def in_place(spec: SourceSpec, *, now: datetime) -> Snapshot:
 def _examined(spec: SourceSpec, now: datetime) -> tuple[Snapshot, bytes]:
     path = _named(spec)
     content = _read(spec, path)
-    digest = hashlib.sha256(content).hexdigest()
+    digest = sha256(content)
     described = _described(spec, path)
     _vouch(spec, digest, described)
     retrieved_at = _retrieved_at(spec, described) or now
@@ -236,7 +234,50 @@ def _retrieved_at(spec: SourceSpec, described: Mapping[str, Any]) -> datetime | 
         ) from error
 
 
-def _keep(content: bytes, folder: Path, name: str, spec: SourceSpec) -> Path:
+def sha256(content: bytes) -> str:
+    """
+    Return the SHA-256 of a copy.
+
+    Parameters
+    ----------
+    content
+        Its bytes.
+
+    Returns
+    -------
+    digest
+        Hexadecimal.
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+def keep(spec: SourceSpec, folder: Path, content: bytes, ending: str) -> Path:
+    """
+    Write a copy into the folder of a source, whole or not at all.
+
+    Parameters
+    ----------
+    spec
+        The source.
+    folder
+        Where copies are kept.
+    content
+        Its bytes, under which name it is kept.
+    ending
+        Of its name, with the full stop.
+
+    Returns
+    -------
+    path
+        Where it lies; the same for the same bytes.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be written.
+    """
+    name = f"{sha256(content)[:12]}{ending}"
+    folder = folder / spec.name
     target = folder / name
     if target.is_file() and target.read_bytes() == content:
         return target

@@ -15,13 +15,12 @@ from sinkwatch.sources import snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from datetime import datetime
-    from pathlib import Path
 
     import geopandas as gpd
     from numpy.typing import ArrayLike
 
     from sinkwatch.model import Area, Snapshot, SourceSpec
+    from sinkwatch.sources.errand import Errand
 
 _MOST_FAULTS: Final = 5
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -42,7 +41,7 @@ class PointTable:
 
     schema: schemas.FrameSchema
 
-    def fetch(self, spec: SourceSpec, folder: Path, *, now: datetime) -> Snapshot:
+    def fetch(self, spec: SourceSpec, errand: Errand) -> Snapshot:
         """
         Take a copy of the file; see `snapshots.take`.
 
@@ -50,17 +49,15 @@ class PointTable:
         ----------
         spec
             The source.
-        folder
-            Where copies are kept.
-        now
-            Time of the run, UTC.
+        errand
+            Where copies are kept, and the time of the run.
 
         Returns
         -------
         snapshot
             The copy.
         """
-        return snapshots.take(spec, folder, now=now)
+        return snapshots.take(spec, errand)
 
     def load(self, snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         """

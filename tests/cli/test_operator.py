@@ -25,6 +25,7 @@ class TestSources:
             "places",
             "postcodes",
             "cases",
+            "planit",
             "planning",
         ]
         assert listed["sinkholes"]["rows"] == 19
@@ -33,6 +34,8 @@ class TestSources:
         assert "Ordnance Survey" in listed["postcodes"]["attribution"]
         assert listed["planning"]["status"] == "not_configured"
         assert listed["planning"]["sha256"] is None
+        assert listed["planit"]["status"] == "not_configured"
+        assert "online = false" in listed["planit"]["problem"]
 
     def test_people_can_read_it(self, sinkwatch: Sinkwatch) -> None:
         lines = sinkwatch("sources", "list").out

@@ -10,7 +10,7 @@ import geopandas as gpd
 import pytest
 
 from sinkwatch.sources import KINDS
-from tests.sources.samples import NOW, SAMPLES, Sample, a_spec
+from tests.sources.samples import SAMPLES, Sample, a_spec, an_errand
 from tests.world import an_area
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture
 def taken(each: Sample, write: Write, folder: Path) -> Snapshot:
     """The sample, fetched."""
-    return each.source.fetch(a_spec(each.kind, write(each.file, each.content)), folder, now=NOW)
+    return each.source.fetch(a_spec(each.kind, write(each.file, each.content)), an_errand(folder))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def load(write: Write, folder: Path) -> Load:
         kind: str, name: str, content: bytes | str, *, area: Area | None = None, **options: object
     ) -> gpd.GeoDataFrame:
         spec = a_spec(kind, write(name, content), options=options)
-        snapshot = KINDS[kind].fetch(spec, folder, now=NOW)
+        snapshot = KINDS[kind].fetch(spec, an_errand(folder))
         return KINDS[kind].load(snapshot, spec, area or an_area())
 
     return read

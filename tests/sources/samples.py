@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sinkwatch import schemas
 from sinkwatch.model import Snapshot, SourceSpec
 from sinkwatch.sources import KINDS, Source
+from sinkwatch.sources.errand import Errand
 from tests.world import an_area
 
 if TYPE_CHECKING:
@@ -128,6 +129,10 @@ def a_spec(kind: str, path: Path | None, **changes: Any) -> SourceSpec:  # noqa:
         name=kind, kind=kind, title=kind.title(), path=path, licence="", attribution=""
     )
     return replace(spec, **changes)
+
+
+def an_errand(folder: Path, **changes: Any) -> Errand:  # noqa: ANN401 - any field
+    return replace(Errand(folder=folder, now=NOW), **changes)
 
 
 def loaded(of: Sample, snapshot: Snapshot) -> gpd.GeoDataFrame:

@@ -14,16 +14,16 @@ import pytest
 
 from sinkwatch import geo
 from sinkwatch.errors import DataError, SchemaError, SourceError
-from sinkwatch.model import Snapshot
+from sinkwatch.model import ONLINE_KINDS, Snapshot
 from sinkwatch.sources import KINDS, snapshots
-from tests.sources.samples import NOW, SAMPLES, Sample, a_spec, loaded
+from tests.sources.samples import NOW, SAMPLES, Sample, a_spec, an_errand, loaded
 
 if TYPE_CHECKING:
     from tests.sources.conftest import Write
 
 
-def test_every_kind_is_in_this_suite() -> None:
-    assert {sample.kind for sample in SAMPLES} == set(KINDS)
+def test_every_kind_that_reads_a_file_is_in_this_suite() -> None:
+    assert {sample.kind for sample in SAMPLES} == set(KINDS) - ONLINE_KINDS
 
 
 # ── Fetch ────────────────────────────────────────────────────────────────────────────────────
@@ -53,7 +53,9 @@ def test_the_same_bytes_are_kept_once_and_only_checked_again(
 ) -> None:
     kept_at = taken.path.stat().st_mtime_ns
     later = NOW + timedelta(days=1)
-    again = each.source.fetch(a_spec(each.kind, write(each.file, each.content)), folder, now=later)
+    again = each.source.fetch(
+        a_spec(each.kind, write(each.file, each.content)), an_errand(folder, now=later)
+    )
     assert snapshots.seen_again(taken, again) == replace(taken, checked_at=later)
     assert list(taken.path.parent.iterdir()) == [taken.path]
     assert taken.path.stat().st_mtime_ns == kept_at
@@ -63,7 +65,7 @@ def test_other_bytes_are_kept_beside_the_first(
     each: Sample, taken: Snapshot, write: Write, folder: Path
 ) -> None:
     changed = each.content + b"\n"
-    new = each.source.fetch(a_spec(each.kind, write(each.file, changed)), folder, now=NOW)
+    new = each.source.fetch(a_spec(each.kind, write(each.file, changed)), an_errand(folder))
     assert (new.path.read_bytes(), taken.path.read_bytes()) == (changed, each.content)
     assert {path.name for path in taken.path.parent.iterdir()} == {new.path.name, taken.path.name}
 
@@ -73,7 +75,7 @@ def test_a_damaged_copy_of_the_same_bytes_is_written_anew(
 ) -> None:
     taken.path.write_bytes(b"half")
     assert not snapshots.is_whole(taken)
-    each.source.fetch(a_spec(each.kind, write(each.file, each.content)), folder, now=NOW)
+    each.source.fetch(a_spec(each.kind, write(each.file, each.content)), an_errand(folder))
     assert snapshots.is_whole(taken)
 
 
@@ -83,7 +85,7 @@ def test_what_the_area_file_says_is_kept_with_the_copy(
     spec = a_spec(
         each.kind, write(each.file, each.content), edition="May", licence="OGL", attribution="© X"
     )
-    taken = each.source.fetch(spec, folder, now=NOW)
+    taken = each.source.fetch(spec, an_errand(folder))
     assert (taken.edition, taken.licence, taken.attribution) == ("May", "OGL", "© X")
 
 
@@ -97,7 +99,7 @@ def test_a_file_that_is_gone_is_a_failure_that_names_it(
     path = write(each.file, each.content)
     path.unlink()
     with pytest.raises(SourceError, match=rf"{path} cannot be read \(No such file") as refused:
-        each.source.fetch(a_spec(each.kind, path), folder, now=NOW)
+        each.source.fetch(a_spec(each.kind, path), an_errand(folder))
     assert refused.value.source == each.kind
     assert not folder.exists()
 
@@ -107,13 +109,13 @@ def test_an_empty_file_is_a_failure_and_not_an_empty_frame(
     each: Sample, write: Write, folder: Path, content: bytes
 ) -> None:
     with pytest.raises(SourceError, match="is empty"):
-        each.source.fetch(a_spec(each.kind, write(each.file, content)), folder, now=NOW)
+        each.source.fetch(a_spec(each.kind, write(each.file, content)), an_errand(folder))
     assert not folder.exists()
 
 
 def test_a_source_without_a_file_says_so(each: Sample, folder: Path) -> None:
     with pytest.raises(SourceError, match="no file is named"):
-        each.source.fetch(a_spec(each.kind, None), folder, now=NOW)
+        each.source.fetch(a_spec(each.kind, None), an_errand(folder))
 
 
 def test_a_file_that_its_data_package_does_not_vouch_for_is_refused(
@@ -125,7 +127,7 @@ def test_a_file_that_its_data_package_does_not_vouch_for_is_refused(
     digest = hashlib.sha256(each.content).hexdigest()
     rule = f"{path} has SHA-256 {digest[:12]}…, but datapackage.json says 000000000000…"
     with pytest.raises(SourceError, match=rule):
-        each.source.fetch(a_spec(each.kind, path), folder, now=NOW)
+        each.source.fetch(a_spec(each.kind, path), an_errand(folder))
     assert not folder.exists()
 
 
@@ -141,7 +143,7 @@ def test_what_its_data_package_says_goes_with_a_file_that_it_vouches_for(
         "attribution": "© Y",
     }
     write("datapackage.json", json.dumps({"resources": [{"path": "other"}, described]}))
-    taken = each.source.fetch(a_spec(each.kind, write(each.file, each.content)), folder, now=NOW)
+    taken = each.source.fetch(a_spec(each.kind, write(each.file, each.content)), an_errand(folder))
     assert taken.retrieved_at == taken.checked_at == datetime(2026, 2, 3, tzinfo=UTC)
     assert (taken.edition, taken.licence, taken.attribution) == ("3", "OGL, CC BY", "© Y")
 
@@ -187,7 +189,7 @@ def test_an_ending_in_capitals_is_read_as_well(each: Sample, write: Write) -> No
 
 
 def refused(each: Sample, content: bytes, write: Write, folder: Path) -> DataError:
-    taken = each.source.fetch(a_spec(each.kind, write(each.file, content)), folder, now=NOW)
+    taken = each.source.fetch(a_spec(each.kind, write(each.file, content)), an_errand(folder))
     with pytest.raises(DataError) as error:
         loaded(each, taken)
     assert each.file in str(error.value)

@@ -340,9 +340,9 @@ def test_two_sources_of_another_kind_are_refused_before_anything_is_asked(world:
 
 def test_a_kind_that_is_unknown_is_refused_with_those_that_are_known(world: World) -> None:
     with pytest.raises(ConfigError) as refused:
-        world.run(a_spec("planit", None, name="live"))
+        world.run(a_spec("carrier-pigeon", None, name="live"))
     assert refused.value.value == "source live"
-    assert refused.value.rule == "its kind planit is not known"
+    assert refused.value.rule == "its kind carrier-pigeon is not known"
     assert "applications, cases, geology" in refused.value.way_out
 
 
@@ -438,8 +438,8 @@ def test_everything_that_ships_for_ripon_is_good_and_planning_not_set_up(
     ripon_inputs: Inputs,
 ) -> None:
     states = {state.spec.name: state for state in ripon_inputs.states}
-    planning = states.pop("planning")
-    assert planning.status is SourceStatus.NOT_CONFIGURED
+    for name in ("planning", "planit"):
+        assert states.pop(name).status is SourceStatus.NOT_CONFIGURED
     for state in states.values():
         assert (state.status, state.problem) == (SourceStatus.GOOD, "")
         assert state.snapshot is not None

@@ -9,7 +9,7 @@ import pytest
 
 from sinkwatch.errors import SourceError
 from sinkwatch.sources import snapshots
-from tests.sources.samples import NOW, a_spec
+from tests.sources.samples import NOW, a_spec, an_errand
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,15 +85,15 @@ def test_a_folder_that_cannot_be_written_is_a_failure_that_names_it(
     folder.write_text("a file where the folder should be")
     spec = a_spec("applications", write("planning.csv", "reference\n1\n"))
     with pytest.raises(SourceError, match=rf"{folder / 'applications'} cannot be written"):
-        snapshots.take(spec, folder, now=NOW)
+        snapshots.take(spec, an_errand(folder))
 
 
 def test_a_copy_appears_only_when_it_is_whole(write: Write, folder: Path) -> None:
     spec = a_spec("applications", write("planning.csv", "reference\n1\n"))
-    taken = snapshots.take(spec, folder, now=NOW)
+    taken = snapshots.take(spec, an_errand(folder))
     taken.path.unlink()
     # What the copy is moved over cannot be replaced: the move fails after all was written.
     (taken.path / "in the way").mkdir(parents=True)
     with pytest.raises(SourceError, match="cannot be written"):
-        snapshots.take(spec, folder, now=NOW)
+        snapshots.take(spec, an_errand(folder))
     assert list(taken.path.parent.iterdir()) == [taken.path]

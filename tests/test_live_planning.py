@@ -1,0 +1,313 @@
+"""Stories of planning applications that come by themselves: exactly the mails one would expect."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sinkwatch import cli, pipeline, signup
+from sinkwatch.model import EventKind, SourceStatus
+from sinkwatch.sources import planit
+from tests.conftest import NOW, Clock
+from tests.peers.planit import PlanIt, a_case
+from tests.peers.server import Answer, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from email.message import EmailMessage
+
+    from sinkwatch.pipeline import RunReport
+    from sinkwatch.services import Services
+
+ONLINE = {
+    "online": True,
+    "contact": "operator@holes.org",
+    "public_url": "https://holes.org",
+}
+
+
+class World:
+    """An installation that is online, with one subscriber beside the Old Auction Mart."""
+
+    def __init__(self, services: Services, service: PlanIt, peer: Peer, clock: Clock) -> None:
+        self.services, self.service, self.peer, self.clock = services, service, peer, clock
+        signup.subscribe(
+            services, "resident@example.org", "HG4 1HS", radius_m=500.0, consent="asked on paper"
+        )
+
+    def run(self, *, days: float = 1) -> RunReport:
+        self.clock.move(days=days)
+        return pipeline.run(self.services)
+
+    def told(self, *, days: float = 1) -> list[EventKind]:
+        """Run, and return what the mails of this run tell."""
+        before = len(self.mails())
+        report = self.run(days=days)
+        assert report.troubled == ()
+        assert len(self.mails()) - before == report.n_delivered == bool(report.events)
+        return [event.kind for event in report.events]
+
+    def mails(self) -> list[EmailMessage]:
+        found = sorted(
+            self.services.settings.mails().glob("*.eml"), key=lambda path: path.stat().st_mtime_ns
+        )
+        return [
+            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            for path in found
+        ]
+
+    def says(self, *cases: dict[str, Any]) -> None:
+        self.service.cases = list(cases)
+
+
+@pytest.fixture
+def world(installation: Callable[..., Services], clock: Clock) -> Iterator[World]:
+    service = PlanIt(NOW.date(), a_case())
+    with Peer(service).running() as peer:
+        offered = installation(**ONLINE)
+        specs = tuple(
+            replace(spec, options={**spec.options, "base_url": peer.url("")})
+            if spec.kind == "planit"
+            else spec
+            for spec in offered.area.sources
+        )
+        rules = {peer.host: replace(planit.RULE, is_a_peer_of_tests=True)}
+        services = replace(offered, area=replace(offered.area, sources=specs), host_rules=rules)
+        yield World(services, service, peer, clock)
+
+
+def text_of(mail: EmailMessage) -> str:
+    body = mail.get_body(preferencelist=("plain",))
+    assert body is not None
+    return " ".join(body.get_content().split())
+
+
+DAY_1 = "2026-11-23T04:00:00"
+DAY_2 = "2026-11-24T04:00:00"
+
+STORIES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], list[EventKind]]] = {
+    # What PlanIt says first, what it says a day later, and what the second mail tells.
+    "nothing has changed": ([a_case()], [a_case()], []),
+    "indexed anew": (
+        [a_case()],
+        [a_case(last_different=DAY_2, last_changed=DAY_2, last_scraped=DAY_2)],
+        [],
+    ),
+    "it is gone from the answer": ([a_case()], [], []),
+    "details that a resident does not see": (
+        [a_case()],
+        [a_case(last_different=DAY_2, other_fields={"n_documents": 9}, app_size="Large")],
+        [],
+    ),
+    "says less than before": (
+        [a_case()],
+        [a_case(last_different=DAY_2, app_state=None, location_x=None, location_y=None)],
+        [],
+    ),
+    "a second one": (
+        [a_case()],
+        [a_case(), a_case("ZC26/09999/FUL", last_different=DAY_2)],
+        [EventKind.APPLICATION_NEW],
+    ),
+    "a description amended": (
+        [a_case()],
+        [a_case(last_different=DAY_2, description="Erection of 30 dwellings")],
+        [EventKind.APPLICATION_CHANGED],
+    ),
+    "the site moved": (
+        [a_case()],
+        [a_case(last_different=DAY_2, location_y=54.1420)],
+        [EventKind.APPLICATION_CHANGED],
+    ),
+    "decided": (
+        [a_case()],
+        [a_case(last_different=DAY_2, app_state="Rejected", decided_date="2026-11-23")],
+        [EventKind.APPLICATION_DECIDED],
+    ),
+    "withdrawn": (
+        [a_case()],
+        [a_case(last_different=DAY_2, app_state="Withdrawn")],
+        [EventKind.APPLICATION_WITHDRAWN],
+    ),
+    "under another authority as well": (
+        [a_case()],
+        [a_case(), a_case(area_name="Harrogate", last_different=DAY_2)],
+        [],
+    ),
+    "under another authority alone, and numbered otherwise": (
+        [a_case(area_name="Harrogate")],
+        [a_case("zc26-01234-ful", last_different=DAY_2)],
+        [],
+    ),
+    "under another authority, which has decided it": (
+        [a_case(area_name="Harrogate")],
+        [a_case(last_different=DAY_2, app_state="Permitted")],
+        [EventKind.APPLICATION_DECIDED],
+    ),
+    "the council's pages moved": (
+        [a_case()],
+        [a_case(last_different=DAY_2, url="https://new.council.example/?keyVal=1")],
+        [],
+    ),
+    "an old case decided long ago": (
+        [a_case()],
+        [
+            a_case(),
+            a_case("13/1", start_date="2013-05-01", decided_date="2014-02-17",
+                   app_state="Permitted", last_different=DAY_2),
+        ],
+        [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_resident_hears_of_what_they_would_call_a_change(world: World, name: str) -> None:
+    first, second, expected = STORIES[name]
+    world.says(*first)
+    assert world.told() == [EventKind.APPLICATION_NEW]
+    world.says(*second)
+    assert world.told() == expected
+    assert world.told() == []
+
+
+def test_the_mail_and_the_map_name_application_council_and_planit(world: World) -> None:
+    report = world.run()
+    (mail,) = world.mails()
+    assert "ZC26/01234/FUL" in text_of(mail)
+    assert "Undecided" in text_of(mail)
+    page = (report.published.path / "index.html").read_text()
+    assert "Planning application data via PlanIt" in page
+    assert world.peer.asked[0].headers["User-Agent"].startswith("sinkwatch/")
+    assert "(+https://holes.org; operator@holes.org)" in world.peer.asked[0].headers["User-Agent"]
+
+
+def test_two_authorities_at_once_are_one_application_and_one_line(world: World) -> None:
+    world.says(a_case(), a_case(area_name="Harrogate"))
+    assert world.told() == [EventKind.APPLICATION_NEW]
+    assert text_of(world.mails()[0]).count("Erection of 20 dwellings") == 1
+
+
+def test_a_month_of_daily_runs_tells_each_thing_once(world: World) -> None:
+    told = [world.told()]
+    for day in range(2, 31):
+        changed = f"2026-{11 if day < 9 else 12}-{(22 + day - 1) % 30 + 1:02}T04:00:00"
+        cases = [a_case(last_different=changed)]
+        if day >= 10:
+            cases.append(a_case("ZC26/02000/FUL", start_date="2026-11-20", last_different=changed))
+        if day >= 20:
+            cases[0] |= {"app_state": "Permitted", "decided_date": "2026-12-10"}
+        world.says(*cases)
+        told.append(world.told())
+    expected: list[list[EventKind]] = [[] for _ in range(30)]
+    expected[0] = expected[9] = [EventKind.APPLICATION_NEW]
+    expected[19] = [EventKind.APPLICATION_DECIDED]
+    assert told == expected
+    assert len(world.peer.asked) == 30
+
+
+def test_an_answer_that_cannot_be_right_sends_no_mail_and_is_shown(world: World) -> None:
+    world.run()
+    world.peer.answers = lambda _: Answer(body=b"<html>Sorry</html>")
+    report = world.run()
+    (state,) = report.troubled
+    assert (state.spec.name, state.status) == ("planit", SourceStatus.FAILED)
+    assert (report.n_queued, len(world.mails())) == (0, 1)
+    assert report.findings.applications["reference"].tolist() == ["ZC26/01234/FUL"]
+    assert "could not be read" in (report.published.path / "index.html").read_text()
+    world.peer.answers = world.service
+    world.says(a_case(), a_case("ZC26/02000/FUL", last_different=DAY_1))
+    assert world.told() == [EventKind.APPLICATION_NEW]
+
+
+def test_a_wish_to_be_left_alone_is_kept_from_run_to_run(world: World) -> None:
+    world.run()
+    world.peer.answers = lambda _: Answer(status=429, headers={"Retry-After": "172800"})
+    assert "wants to be left alone" in world.run().troubled[0].problem
+    assert "until" in world.run(days=0.5).troubled[0].problem
+    assert len(world.peer.asked) == 2
+    world.peer.answers = world.service
+    assert world.told(days=0.6) == []  # a day later: no server is believed for longer
+    assert len(world.peer.asked) == 3
+
+
+def test_the_same_question_twice_brings_no_second_copy(world: World) -> None:
+    first = world.run()
+    world.run(days=0.01)
+    third = world.run(days=0.01)
+    assert world.peer.asked[2].headers["If-None-Match"] is not None
+    states = [
+        next(state for state in report.findings.sources if state.spec.name == "planit")
+        for report in (first, third)
+    ]
+    copies = [state.snapshot.sha256 for state in states if state.snapshot is not None]
+    assert copies[0] == copies[1]
+    assert len(copies) == 2
+
+
+def test_runs_close_together_are_kept_a_minute_apart(world: World) -> None:
+    world.run()
+    began = world.clock()
+    world.run(days=0)
+    assert (world.clock() - began).total_seconds() == 60
+
+
+def test_offline_asks_nobody_and_uses_what_is_held(world: World) -> None:
+    world.run()
+    report = pipeline.run(world.services, offline=True)
+    assert len(report.findings.applications) == 1
+    assert len(world.peer.asked) == 1
+
+
+def test_switched_off_nobody_is_asked_and_nothing_is_taken_back(
+    world: World, installation: Callable[..., Services]
+) -> None:
+    world.run()
+    report = pipeline.run(installation())
+    (state,) = (state for state in report.findings.sources if state.spec.name == "planit")
+    assert state.status is SourceStatus.NOT_CONFIGURED
+    assert state.problem == "Asking it is switched off (online = false in the settings)."
+    assert report.troubled == ()
+    assert (report.events, len(world.peer.asked)) == ((), 1)
+    assert world.told() == []
+
+
+def test_a_dry_run_tells_the_same_and_the_run_after_it_too(world: World) -> None:
+    folder = world.services.settings.state_folder / "dry-run"
+    assert pipeline.dry_run(world.services, folder).n_queued == 1
+    assert world.told() == [EventKind.APPLICATION_NEW]
+
+
+@pytest.mark.parametrize(("is_fine", "code"), [(True, cli.DONE), (False, cli.TROUBLED)])
+def test_the_commands_say_how_planit_stands(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    is_fine: bool,
+    code: int,
+) -> None:
+    def sinkwatch(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["sinkwatch", *words])
+        monkeypatch.setattr("sinkwatch.services.open_services", lambda *_: world.services)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    world.run()
+    if not is_fine:
+        world.peer.answers = lambda _: Answer(status=403)
+    world.clock.move(days=1)
+    ended, out = sinkwatch("run", "--json")
+    assert ended == code
+    stands = {source["name"]: source["status"] for source in json.loads(out)["sources"]}
+    assert stands["planit"] == ("good" if is_fine else "failed")
+    _, out = sinkwatch("sources", "list", "--json")
+    (listed,) = (source for source in json.loads(out) if source["name"] == "planit")
+    assert listed["rows"] == 1
+    assert listed["url"].startswith(world.peer.url("/api/applics/json?"))

@@ -67,6 +67,8 @@ _CHANGED_WORDS: Final = {
     "cause": "what it is put down to",
 }
 
+_LISTING: Final = frozenset({"reference", "authority", "url"})  # where it is found, not what it is
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
@@ -222,8 +224,10 @@ def _application_event(
 ) -> Event | None:
     if change.after is None:
         return None
-    note = notes.get(change.subject, Note(is_flagged=False))
     after = change.after
+    if change.before is not None and not _changed_names(change.before, after):
+        return None  # another link, or another authority that lists it: nothing of its own
+    note = notes.get(change.subject, Note(is_flagged=False))
     kind, happened = _what_happened(change.before, after)
     return Event(
         kind=kind,
@@ -274,9 +278,14 @@ def _what_happened(
 
 
 def _changed_words(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    names = [name for name in after if before.get(name) != after[name]]
+    names = _changed_names(before, after)
     words = dict.fromkeys(_CHANGED_WORDS.get(name, "its details") for name in names)
     return ", ".join(words) or "its details"
+
+
+def _changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Return the facts that differ, but for those that are about where it is listed."""
+    return [name for name in after if name not in _LISTING and before.get(name) != after[name]]
 
 
 def _is_news(facts: Mapping[str, object], parameters: Parameters, today: date) -> bool:

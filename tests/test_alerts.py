@@ -173,6 +173,20 @@ class TestEventsOfApplications:
         assert 'was "Awaiting decision" and is now "The new words"' in event.happened
 
     @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("url", "https://new.council.example/1"),
+            ("authority", "Another Council"),
+            ("reference", "zc26-1"),
+        ],
+    )
+    def test_where_it_is_listed_is_nothing_of_its_own(
+        self, ripon: Area, name: str, value: str
+    ) -> None:
+        after = an_application(**{name: value})
+        assert the_event(ripon, a_change(alerts.APPLICATION, an_application(), after)) is None
+
+    @pytest.mark.parametrize(
         ("name", "value", "words"),
         [
             ("description", "Other words", "its description"),

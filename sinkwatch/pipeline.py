@@ -143,7 +143,7 @@ def check(services: Services, words: str) -> Assessment:
         If the place lies outside Great Britain.
     """
     area = services.area
-    grounds = tuple(spec for spec in area.sources if spec.kind != "applications")
+    grounds = tuple(spec for spec in area.sources if spec.kind not in PLANNING_KINDS)
     try:
         inputs = sources.recall(
             replace(area, sources=grounds), None, lambda _: None, now=services.clock()

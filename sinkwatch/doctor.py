@@ -135,7 +135,7 @@ def _database(services: Services) -> Iterator[Finding]:
 
 def _sources(services: Services) -> Iterator[Finding]:
     for state in pipeline.recall(services).states:
-        status = wording.SOURCE_STATUSES[state.status]
+        status = wording.source_text(state)
         rows = wording.count_text(state.n_rows, "row")
         says = f"{status}, {rows}. {state.problem}".strip()
         yield Finding(

@@ -123,15 +123,11 @@ def edition_text(state: SourceState) -> str:
         Such as "edition of 2026-11-22".
     """
     if state.snapshot is None:
-        return wording.SOURCE_STATUSES[state.status]
+        return wording.source_text(state)
     edition = state.snapshot.edition
     retrieved = wording.date_text(wording.london_date(state.snapshot.retrieved_at))
     text = f"edition {edition}" if edition else f"retrieved {retrieved}"
-    return (
-        text
-        if state.status is SourceStatus.GOOD
-        else f"{text} ({wording.SOURCE_STATUSES[state.status]})"
-    )
+    return text if state.status is SourceStatus.GOOD else f"{text} ({wording.source_text(state)})"
 
 
 def locate(applications: gpd.GeoDataFrame, postcodes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date, datetime
 
+    from sinkwatch.model import SourceState
+
 LONDON: Final = ZoneInfo("Europe/London")
 """Where readers live: every time is stored in UTC and shown in this zone."""
 
@@ -55,6 +57,9 @@ SOURCE_STATUSES: Final = {
     SourceStatus.FAILED: "could not be read; the last good copy is in use",
     SourceStatus.NOT_CONFIGURED: "not set up",
 }
+
+NOTHING_HELD: Final = "could not be read, and no earlier copy is held"
+"""How a source stands that failed before it was ever read."""
 
 EVIDENCE_NOTES: Final[Mapping[str, str]] = {
     Evidence.CONFIRMED: "a collapse with a known date, reported by a survey",
@@ -185,6 +190,25 @@ def date_text(day: date) -> str:
         Such as "17 February 2014".
     """
     return f"{day.day} {day:%B %Y}"
+
+
+def source_text(state: SourceState) -> str:
+    """
+    Say how a source stands.
+
+    Parameters
+    ----------
+    state
+        The source.
+
+    Returns
+    -------
+    text
+        Such as "up to date"; it speaks of an earlier copy only where there is one.
+    """
+    if state.status is SourceStatus.FAILED and state.snapshot is None:
+        return NOTHING_HELD
+    return SOURCE_STATUSES[state.status]
 
 
 def london_date(moment: datetime) -> date:

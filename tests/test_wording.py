@@ -3,7 +3,9 @@ from __future__ import annotations
 import doctest
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,9 @@ from hypothesis import strategies as st
 from sinkwatch import wording
 from sinkwatch.model import EventKind, Evidence, SourceStatus
 from tests.world import BANNED_WORDS, band_table
+
+if TYPE_CHECKING:
+    from sinkwatch.model import Inputs
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
@@ -294,3 +299,10 @@ def test_no_standing_sentence_says_what_may_never_be_said(text: str) -> None:
 def test_the_limits_say_whom_to_call() -> None:
     assert "call 999" in wording.LIMITS
     assert "chartered engineer" in wording.DISCLAIMER
+
+
+def test_an_earlier_copy_is_spoken_of_only_where_there_is_one(ripon_inputs: Inputs) -> None:
+    held = replace(ripon_inputs.states[0], status=SourceStatus.FAILED)
+    assert wording.source_text(held) == "could not be read; the last good copy is in use"
+    assert wording.source_text(replace(held, snapshot=None)) == wording.NOTHING_HELD
+    assert wording.source_text(ripon_inputs.states[0]) == "up to date"

@@ -97,7 +97,7 @@ def _print(report: RunReport, facts: dict[str, object]) -> None:
     click.echo(f"{changes}; {queued} queued, {report.n_delivered} delivered")
     for state in report.findings.sources:
         if state.problem:
-            status = wording.SOURCE_STATUSES[state.status]
+            status = wording.source_text(state)
             click.echo(f"Source {state.spec.name}: {status}. {state.problem}")
     click.echo(f"Map:            {facts['map']}")
     click.echo(f"Map, one file:  {facts['map_in_one_file']}")

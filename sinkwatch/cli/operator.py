@@ -57,7 +57,7 @@ def _source_facts(state: SourceState) -> dict[str, object]:
 def _print_source(state: SourceState) -> None:
     from sinkwatch import survey, wording
 
-    click.echo(f"{state.spec.name}: {wording.SOURCE_STATUSES[state.status]}")
+    click.echo(f"{state.spec.name}: {wording.source_text(state)}")
     click.echo(f"  {state.spec.title}")
     if state.problem:
         click.echo(f"  {state.problem}")

@@ -234,14 +234,14 @@ def _words(digest: Digest, context: Context, frame: Frame) -> dict[str, object]:
 def _banners(sources: tuple[SourceState, ...]) -> Iterator[str]:
     for state in sources:
         if state.status in (SourceStatus.STALE, SourceStatus.FAILED):
-            standing = wording.SOURCE_STATUSES[state.status]
+            standing = wording.source_text(state)
             yield f"{_name(state)}: {standing}. {_dates(state)} What is new may be missing here."
 
 
 def _source(state: SourceState) -> str:
     if state.status is SourceStatus.NOT_CONFIGURED:
         return f"{_name(state)}: not set up here, so none are told. That is not the same as none."
-    return f"{_name(state)}: {wording.SOURCE_STATUSES[state.status]}. {_dates(state)}"
+    return f"{_name(state)}: {wording.source_text(state)}. {_dates(state)}"
 
 
 def _credits(sources: tuple[SourceState, ...]) -> list[str]:

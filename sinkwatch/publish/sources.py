@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sinkwatch.model import Findings, SourceState
 
 _SCALE: Final = re.compile(r"1:\d{1,3}(?:[ ,]?\d{3})*")
-_NOTHING_HELD: Final = "could not be read, and no earlier copy is held"
 _NOT_NONE: Final = "this is not the same as none"
 
 
@@ -202,8 +201,7 @@ def _source(findings: Findings, state: SourceState) -> Source:
     # Why a source could not be read is for its operator: it may name folders of their machine.
     is_failed = state.status is SourceStatus.FAILED
     problem = "" if is_failed else wording.clean(state.problem)
-    is_bare = is_failed and snapshot is None
-    said = _NOTHING_HELD if is_bare else wording.SOURCE_STATUSES[state.status]
+    said = wording.source_text(state)
     return Source(
         title=wording.clean(spec.title),
         edition=public.edition_text(snapshot.edition if snapshot else spec.edition),

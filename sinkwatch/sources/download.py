@@ -50,8 +50,8 @@ _BACK_OFF_S: Final = (2.0, 4.0, 8.0)
 _URL: Final = re.compile(
     r"[!-\[\]-~]+"
 )  # ASCII without space and backslash, which readers differ on
-_KEPT: Final = "The last good copy stays in use; the next run asks again"
-_LOOK: Final = "The last good copy stays in use; look at what has changed there"
+_KEPT: Final = "What is held stays in use; the next run asks again"
+_LOOK: Final = "What is held stays in use; look at what has changed there"
 
 
 class DownloadStatus(StrEnum):

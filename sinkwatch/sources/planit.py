@@ -330,7 +330,7 @@ def _cut_short(spec: SourceSpec, rule: str) -> SourceError:
     return SourceError(
         spec.name,
         f"its answer is not whole: {rule}",
-        "The last good copy stays in use; the next run asks again",
+        "What is held stays in use; the next run asks again",
         url=_base_url(spec),
         retryable=True,
     )

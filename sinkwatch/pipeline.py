@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from sinkwatch import __version__, alerts, delivery, explain, gazetteer, sources, survey, wording
+from sinkwatch import __version__, alerts, explain, gazetteer, sources, survey, wording
 from sinkwatch.errors import PlaceError, SourceError
 from sinkwatch.model import (
     PLANNING_KINDS,
@@ -189,6 +189,8 @@ def run(
     StoreError
         If database or folders cannot be written; nothing is half done then.
     """
+    from sinkwatch import delivery  # noqa: PLC0415 - `check` does without store and mail
+
     now = services.clock()
     with services.lock(), services.store() as store:
         findings = _found(services, store, now, offline=offline, must_read=must_read)

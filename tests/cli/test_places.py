@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +100,17 @@ class TestCheck:
     def test_nothing_is_written_by_asking(self, sinkwatch: Sinkwatch, tmp_path: Path) -> None:
         sinkwatch("check", "HG4 1HS")
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_question_waits_for_no_library_that_it_does_not_need(self) -> None:
+        words = (
+            "import sys; from sinkwatch import pipeline; from sinkwatch.services import "
+            "open_services; pipeline.check(open_services(), 'HG4 1HS'); print(*sys.modules)"
+        )
+        loaded = subprocess.run(
+            [sys.executable, "-c", words], check=True, capture_output=True, text=True
+        ).stdout.split()
+        assert "geopandas" in loaded
+        assert not {"sqlalchemy", "folium", "matplotlib", "requests", "jinja2"} & set(loaded)
 
     def test_people_get_the_band_the_reasons_and_the_limits(self, sinkwatch: Sinkwatch) -> None:
         lines = sinkwatch("check", "HG4 1HS").out

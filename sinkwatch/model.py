@@ -127,6 +127,7 @@ class SourceStatus(enum.StrEnum):
 
     GOOD = "good"
     STALE = "stale"
+    HELD = "held"
     FAILED = "failed"
     NOT_CONFIGURED = "not_configured"
 
@@ -323,10 +324,26 @@ class Parameters:
     stale_after_days: Mapping[str, int] = field(default_factory=dict)
 
 
-ONLINE_KINDS: Final = frozenset({"planit"})
+ONLINE_KINDS: Final = frozenset(
+    {
+        "planit",
+        "planning-data",
+        "idox",
+        "code-point-open",
+        "open-names",
+        "open-uprn",
+        "openmap-local",
+        "geosure-hex",
+        "bgs-features",
+        "postcodes-io",
+        "price-paid",
+        "overpass",
+        "environment-agency",
+    }
+)
 """Kinds of source that ask a service on the internet, if the operator has switched that on."""
 
-PLANNING_KINDS: Final = frozenset({"applications", "planit"})
+PLANNING_KINDS: Final = frozenset({"applications", "planit", "planning-data", "idox"})
 """Kinds of source that give planning applications."""
 
 
@@ -353,6 +370,9 @@ class SourceSpec:
         What else the connector of that kind needs.
     switched_off
         Why it is not asked on this installation; empty if it is.
+    is_restricted
+        Whether its licence forbids publishing its geometry: no shape of it may then reach a
+        public file or a mail.
     """
 
     name: str
@@ -364,6 +384,7 @@ class SourceSpec:
     edition: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     switched_off: str = ""
+    is_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,6 +484,9 @@ class SourceState:
         Why it is not good, one line; empty if it is.
     n_rows
         Rows in use.
+    candidate
+        What the source answered with and a person has to look at before it is used; None if
+        nothing waits.
     """
 
     spec: SourceSpec
@@ -470,6 +494,7 @@ class SourceState:
     snapshot: Snapshot | None
     problem: str = ""
     n_rows: int = 0
+    candidate: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -774,6 +799,26 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """
+    What helps to find and show places, and decides no band; None where no source gave it.
+
+    Attributes
+    ----------
+    names, addresses, backdrop, rocks, boreholes, designations, context
+        Frames of the schemas of those names, EPSG:27700.
+    """
+
+    names: gpd.GeoDataFrame | None = None
+    addresses: gpd.GeoDataFrame | None = None
+    backdrop: gpd.GeoDataFrame | None = None
+    rocks: gpd.GeoDataFrame | None = None
+    boreholes: gpd.GeoDataFrame | None = None
+    designations: gpd.GeoDataFrame | None = None
+    context: gpd.GeoDataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
     """
     What the sources of an area gave, each a checked frame in EPSG:27700.
@@ -784,6 +829,8 @@ class Inputs:
         Frames of the schemas of those names.
     states
         How each source stands, in the area's order.
+    surroundings
+        What decides no band.
     """
 
     geology: gpd.GeoDataFrame
@@ -793,6 +840,7 @@ class Inputs:
     cases: gpd.GeoDataFrame
     applications: gpd.GeoDataFrame
     states: tuple[SourceState, ...]
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -816,6 +864,8 @@ class Findings:
         Ids of the places that are flagged.
     sources
         How each source stands.
+    surroundings
+        What helps to find and show places, and decides no band.
     """
 
     area: Area
@@ -831,6 +881,7 @@ class Findings:
     postcode_bands: pd.DataFrame
     flagged: frozenset[str]
     sources: tuple[SourceState, ...]
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ FrameT = TypeVar("FrameT", bound=pd.DataFrame)
 
 POINT: Final = frozenset({"Point"})
 POLYGON: Final = frozenset({"Polygon", "MultiPolygon"})
+LINE: Final = frozenset({"LineString", "MultiLineString"})
 
 _MOST_EXAMPLES: Final = 3
 _WAY_OUT: Final = "Mend the source and run again; nothing of it has been used"
@@ -242,7 +243,7 @@ EDGES: Final = FrameSchema(
     name="zone edges",
     key="edge_id",
     columns={"edge_id": _TEXT, "zone_id": _TEXT, "uncertainty_m": _UNCERTAINTY},
-    geometry=frozenset({"LineString", "MultiLineString"}),
+    geometry=LINE,
 )
 """The lines between zones that have a geological meaning, with how well each is known."""
 
@@ -339,6 +340,114 @@ APPLICATIONS: Final = FrameSchema(
     geometry_optional=True,
 )
 """Planning applications as a source gives them, mapped where they can be."""
+
+NAMES: Final = FrameSchema(
+    name="names",
+    key="name_id",
+    columns={
+        "name_id": _TEXT,
+        "name": _TEXT,
+        "local_type": _TEXT,
+        "postcode_district": _TEXT_OPTIONAL,
+        "populated_place": _TEXT_OPTIONAL,
+        "position_uncertainty_m": _UNCERTAINTY,
+    },
+    geometry=POINT,
+)
+"""Streets and settlements of a gazetteer, each once, with how far it reaches from its point."""
+
+ADDRESSES: Final = FrameSchema(
+    name="addresses",
+    key="address_id",
+    columns={
+        "address_id": _TEXT,
+        "address": _TEXT_OPTIONAL,
+        "postcode": _TEXT_OPTIONAL,
+        "position_uncertainty_m": _UNCERTAINTY_OPTIONAL,
+    },
+    geometry=POINT,
+    geometry_optional=True,
+)
+"""Addressable locations: a point without words, words without a point, or both."""
+
+BACKDROP: Final = FrameSchema(
+    name="backdrop",
+    key="feature_id",
+    columns={
+        "feature_id": _TEXT,
+        "layer": Column(
+            kind="text",
+            allowed=frozenset({"building", "railway", "road", "water", "woodland"}),
+        ),
+        "name": _TEXT_OPTIONAL,
+    },
+    geometry=POLYGON | LINE,
+)
+"""What a map is drawn on: buildings, roads, railways, water and woods, clipped to the area."""
+
+ROCKS: Final = FrameSchema(
+    name="rocks",
+    key="rock_id",
+    columns={
+        "rock_id": _TEXT,
+        "layer": Column(
+            kind="text", allowed=frozenset({"bedrock", "superficial", "fault", "dyke"})
+        ),
+        "name": _TEXT,
+        "rock": _TEXT_OPTIONAL,
+        "period": _TEXT_OPTIONAL,
+    },
+    geometry=POLYGON | LINE,
+)
+"""Regional geology, 1:625 000: it cannot locate gypsum and decides nothing."""
+
+BOREHOLES: Final = FrameSchema(
+    name="boreholes",
+    key="borehole_id",
+    columns={
+        "borehole_id": _TEXT,
+        "reference": _TEXT,
+        "name": _TEXT_OPTIONAL,
+        "length_m": Column(kind="number", is_optional=True, minimum=0, maximum=20_000),
+        "year": Column(kind="number", is_optional=True, minimum=1700, maximum=2200),
+        "position_uncertainty_m": _UNCERTAINTY_OPTIONAL,
+        "url": _TEXT_OPTIONAL,
+    },
+    geometry=POINT,
+)
+"""Boreholes of a public index: that one was drilled, not what it found."""
+
+DESIGNATIONS: Final = FrameSchema(
+    name="designations",
+    key="designation_id",
+    columns={
+        "designation_id": _TEXT,
+        "dataset": _TEXT,
+        "reference": _TEXT_OPTIONAL,
+        "name": _TEXT_OPTIONAL,
+        "url": _TEXT_OPTIONAL,
+    },
+    geometry=POLYGON | POINT,
+)
+"""Planning designations, such as conservation areas; they say nothing of the ground."""
+
+CONTEXT: Final = FrameSchema(
+    name="context",
+    key="context_id",
+    columns={
+        "context_id": _TEXT,
+        "topic": Column(
+            kind="text",
+            allowed=frozenset({"rainfall", "river_level", "groundwater", "regional_rating"}),
+        ),
+        "title": _TEXT,
+        "text": _TEXT,
+        "observed_on": Column(kind="date", is_optional=True),
+    },
+    geometry=POINT,
+    geometry_optional=True,
+)
+"""What is measured or rated round the area, a sentence each; it never moves a band."""
 
 ASSESSMENTS: Final = FrameSchema(
     name="assessments",

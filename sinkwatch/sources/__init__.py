@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -20,6 +20,7 @@ from sinkwatch.model import (
     SourceSpec,
     SourceState,
     SourceStatus,
+    Surroundings,
 )
 from sinkwatch.sources import applications, geology, planit, snapshots, tables
 from sinkwatch.sources.errand import Errand
@@ -66,14 +67,33 @@ class Source(Protocol):
         """
 
 
+class OnlineSource(Source, Protocol):
+    """A kind of source that asks servers outside."""
+
+    def host_rules(self, spec: SourceSpec) -> Mapping[str, HostRule]:
+        """
+        Return the servers that a source asks, and how each may be asked.
+
+        Parameters
+        ----------
+        spec
+            The source.
+        """
+
+
+ONLINE: Final[Mapping[str, OnlineSource]] = {
+    "planit": planit,
+}
+"""Kinds of source that ask a service on the internet."""
+
 KINDS: Final[Mapping[str, Source]] = {
+    **ONLINE,
     "geology": geology,
     "sinkholes": tables.SINKHOLES,
     "places": tables.PLACES,
     "postcodes": tables.POSTCODES,
     "cases": tables.CASES,
     "applications": applications,
-    "planit": planit,
 }
 """Kinds of source that an area file may name."""
 
@@ -81,6 +101,7 @@ _MAY_BE_MISSING: Final = frozenset({"cases"}) | PLANNING_KINDS
 _EMPTY: Final = {"cases": tables.CASES.empty, "applications": applications.empty}
 _GIVES: Final = dict.fromkeys(PLANNING_KINDS, "applications")
 """Which frame a kind fills, where that is not the one of its own name."""
+_AROUND: Final = tuple(found.name for found in fields(Surroundings))
 _JOINED: Final = {"applications": applications.joined}
 """Frames that several sources may fill, and how two become one."""
 
@@ -124,6 +145,7 @@ def gather(
     def take(spec: SourceSpec) -> Snapshot:
         kept = held(spec.name)
         errand = Errand(
+            area=area,
             folder=folder,
             now=now,
             downloader=downloader,
@@ -164,7 +186,7 @@ def recall(area: Area, folder: Path | None, held: Held, *, now: datetime) -> Inp
     def take(spec: SourceSpec) -> Snapshot:
         if folder is None:
             return snapshots.in_place(spec, now=now)
-        return KINDS[spec.kind].fetch(spec, Errand(folder=folder, now=now))
+        return KINDS[spec.kind].fetch(spec, Errand(area=area, folder=folder, now=now))
 
     def ask(spec: SourceSpec) -> _Answer:
         kept = held(spec.name)
@@ -192,11 +214,11 @@ def host_rules(area: Area) -> dict[str, HostRule]:
     rules
         By server; no other is ever asked.
     """
-    return {
-        planit.server(spec): planit.RULE
-        for spec in area.sources
-        if spec.kind == "planit" and not spec.switched_off
-    }
+    rules: dict[str, HostRule] = {}
+    for spec in area.sources:
+        if spec.kind in ONLINE and not spec.switched_off:
+            rules |= ONLINE[spec.kind].host_rules(spec)
+    return rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +242,17 @@ def _gathered(area: Area, ask: Callable[[SourceSpec], _Answer]) -> Inputs:
                 frames[name] = answer.frame
             else:
                 frames[name] = _JOINED[name](before, answer.frame)
-    return Inputs(**frames, states=tuple(answer.state for answer in answers))
+    around = {name: frames.pop(name) for name in _AROUND if name in frames}
+    return Inputs(
+        geology=frames["geology"],
+        sinkholes=frames["sinkholes"],
+        places=frames["places"],
+        postcodes=frames["postcodes"],
+        cases=frames["cases"],
+        applications=frames["applications"],
+        states=tuple(answer.state for answer in answers),
+        surroundings=Surroundings(**around),
+    )
 
 
 def _check_known(specs: Iterable[SourceSpec]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sinkwatch.errors import SourceError
+
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sinkwatch.model import Snapshot
+    from sinkwatch.model import Area, Snapshot, SourceSpec
     from sinkwatch.sources.download import Downloader
 
 
@@ -20,6 +22,8 @@ class Errand:
 
     Attributes
     ----------
+    area
+        The area that the copy is for.
     folder
         Where copies are kept, a sub-folder for each source.
     now
@@ -30,7 +34,31 @@ class Errand:
         The last good copy of this source, whole; None if there is none.
     """
 
+    area: Area
     folder: Path
     now: datetime
     downloader: Downloader | None = None
     held: Snapshot | None = None
+
+    def way_out(self, spec: SourceSpec) -> Downloader:
+        """
+        Return the way out to the internet.
+
+        Parameters
+        ----------
+        spec
+            The source that needs it.
+
+        Returns
+        -------
+        downloader
+            To ask its servers with.
+
+        Raises
+        ------
+        SourceError
+            If there is none on this installation.
+        """
+        if self.downloader is None:
+            raise SourceError(spec.name, "there is no way out to ask it", "Set online = true")
+        return self.downloader

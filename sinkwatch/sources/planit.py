@@ -13,7 +13,6 @@ import pandas as pd
 
 from sinkwatch import wording
 from sinkwatch.errors import ConfigError, SchemaError, SourceError
-from sinkwatch.model import Snapshot
 from sinkwatch.sources import applications, snapshots
 from sinkwatch.sources.planit_records import (
     DisobeyedError,
@@ -31,7 +30,7 @@ from sinkwatch.sources.politeness import HostRule
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from sinkwatch.model import Area, SourceSpec
+    from sinkwatch.model import Area, Snapshot, SourceSpec
     from sinkwatch.sources.download import Downloader
     from sinkwatch.sources.errand import Errand
 
@@ -75,21 +74,21 @@ _MOST_CHARACTERS: Final = 1_000  # of a description; more is the council's to pu
 _IGNORES_DAYS: Final = "changed-since-is-ignored"
 
 
-def server(spec: SourceSpec) -> str:
+def host_rules(spec: SourceSpec) -> dict[str, HostRule]:
     """
-    Return the server that a source asks.
+    Return the servers that a source asks, and how each may be asked.
 
     Parameters
     ----------
     spec
-        The source; its option ``base_url`` may name another.
+        The source; its option ``base_url`` may name another than PlanIt's own.
 
     Returns
     -------
-    server
-        Such as "www.planit.org.uk".
+    rules
+        By server, such as "www.planit.org.uk".
     """
-    return urlsplit(_base_url(spec)).netloc
+    return {urlsplit(_base_url(spec)).netloc: RULE}
 
 
 def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
@@ -118,34 +117,21 @@ def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
     ConfigError
         If an option is missing or wrong.
     """
-    if errand.downloader is None:
-        raise SourceError(spec.name, "there is no way out to ask it", "Set online = true")
+    downloader = errand.way_out(spec)
     folder = errand.folder / spec.name
     held = _held(errand, spec)
     question = _question(
         spec, errand, is_known=bool(held) and not (folder / _IGNORES_DAYS).exists()
     )
     try:
-        fresh = _answer(spec, question, errand.downloader, folder / "answer")
+        fresh = _answer(spec, question, downloader, folder / "answer")
     except DisobeyedError:
         # One search a run is all that is asked of a service run by one person: the other
         # question comes with the next.
         _remember(folder / _IGNORES_DAYS)
         raise
     content = dumped(merged(held, fresh))
-    path = snapshots.keep(spec, errand.folder, content, ".json")
-    return Snapshot(
-        source=spec.name,
-        path=path,
-        url=_url(spec, question, 0),
-        sha256=snapshots.sha256(content),
-        n_bytes=len(content),
-        retrieved_at=errand.now,
-        checked_at=errand.now,
-        edition=spec.edition,
-        licence=spec.licence,
-        attribution=spec.attribution,
-    )
+    return snapshots.answered(spec, errand, content, ".json", url=_url(spec, question, 0))
 
 
 def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:

@@ -234,6 +234,49 @@ def _retrieved_at(spec: SourceSpec, described: Mapping[str, Any]) -> datetime | 
         ) from error
 
 
+def answered(
+    spec: SourceSpec, errand: Errand, content: bytes, ending: str, *, url: str
+) -> Snapshot:
+    """
+    Keep what was made of a service's answers, with its provenance.
+
+    Parameters
+    ----------
+    spec
+        The source.
+    errand
+        Where copies are kept, and the time of the run.
+    content
+        Its bytes; the same answers must give the same.
+    ending
+        Of its name, with the full stop.
+    url
+        Where it was asked.
+
+    Returns
+    -------
+    snapshot
+        Retrieved and checked now.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be written.
+    """
+    return Snapshot(
+        source=spec.name,
+        path=keep(spec, errand.folder, content, ending),
+        url=url,
+        sha256=sha256(content),
+        n_bytes=len(content),
+        retrieved_at=errand.now,
+        checked_at=errand.now,
+        edition=spec.edition,
+        licence=spec.licence,
+        attribution=spec.attribution,
+    )
+
+
 def sha256(content: bytes) -> str:
     """
     Return the SHA-256 of a copy.

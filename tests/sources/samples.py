@@ -132,7 +132,7 @@ def a_spec(kind: str, path: Path | None, **changes: Any) -> SourceSpec:  # noqa:
 
 
 def an_errand(folder: Path, **changes: Any) -> Errand:  # noqa: ANN401 - any field
-    return replace(Errand(folder=folder, now=NOW), **changes)
+    return replace(Errand(area=an_area(), folder=folder, now=NOW), **changes)
 
 
 def loaded(of: Sample, snapshot: Snapshot) -> gpd.GeoDataFrame:

@@ -165,7 +165,7 @@ def test_an_option_that_is_no_number_is_refused_before_anything_is_asked(
 
 
 def test_the_server_is_planit_itself_unless_another_is_named(world: World) -> None:
-    assert planit.server(a_spec("planit", None)) == "www.planit.org.uk"
+    assert planit.host_rules(a_spec("planit", None)) == {"www.planit.org.uk": planit.RULE}
     assert sources.host_rules(world.area()) == {world.peer.host: planit.RULE}
     assert planit.RULE.spacing_s >= 60
     assert not planit.RULE.is_a_peer_of_tests

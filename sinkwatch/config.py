@@ -6,7 +6,7 @@ import importlib.resources
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -45,8 +45,11 @@ from sinkwatch.model import (
 SETTINGS_FILE = "sinkwatch.toml"
 """Read from the folder where the command runs, unless ``--config`` names another."""
 
-SWITCHED_OFF: Final = "Asking it is switched off (online = false in the settings)."
-"""Why a source on the internet is not asked, unless the operator wants it to be."""
+SWITCHED_OFF: Final = "Not asked: set contact to your own, and leave online unset or true."
+"""Why a source on the internet is not asked on an installation that nobody answers for."""
+
+NOT_OPTED_IN: Final = "Not asked unless its name stands under opt_in in the settings."
+"""Why a source is not asked that each operator has to decide on."""
 
 _PREFIX: Final = "SINKWATCH_"
 _SECRET: Final = frozenset({"smtp_password", "database_url"})  # never shown, not even when wrong
@@ -79,7 +82,11 @@ class Settings(BaseSettings):
     planning_files
         Files of planning applications, CSV or GeoJSON; in the environment parted by colons.
     online
-        Whether sources on the internet are asked, under the name of ``contact``.
+        Whether sources on the internet are asked, under the name of ``contact``; unset, they are
+        once ``contact`` is the operator's own.
+    opt_in
+        Names of sources to ask as well that are left alone otherwise; in the environment parted
+        by commas.
     public_url
         Where the published site and the unsubscribe links answer; https.
     sender_domain
@@ -109,7 +116,8 @@ class Settings(BaseSettings):
     maps_folder: Path = Path("maps")
     database_url: str = Field(default="", repr=False)  # may hold a password
     planning_files: Annotated[tuple[Path, ...], NoDecode] = ()
-    online: bool = False
+    online: bool | None = None
+    opt_in: Annotated[tuple[str, ...], NoDecode] = ()
     public_url: str = "https://sinkwatch.example"
     sender_domain: str = "sinkwatch.example"
     contact: str = "corrections@sinkwatch.example"
@@ -128,6 +136,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
+
+    @field_validator("opt_in", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
     @field_validator("state_folder", "maps_folder", mode="before")
     @classmethod
@@ -238,6 +251,10 @@ class Settings(BaseSettings):
         """Let the environment override the file; nothing else is read."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def is_online(self) -> bool:
+        """Tell whether sources on the internet are asked; only if someone answers for it."""
+        return ".example" not in self.contact if self.online is None else self.online
 
     def database(self) -> str:
         """Return the URL of the database: the one set, or SQLite in the state folder."""
@@ -387,18 +404,28 @@ def area_of(settings: Settings, planning_files: Sequence[Path] = ()) -> Area:
     Returns
     -------
     area
-        Sources on the internet are switched off in it unless the settings say ``online``.
+        Sources on the internet are switched off in it unless the settings say ``online``, and
+        some of them unless they are named under ``opt_in`` too.
 
     Raises
     ------
     ConfigError
-        If there is no such area, its file is wrong, or files are named that it has no use for.
+        If there is no such area, its file is wrong, or files or sources are named that it has no
+        use for.
     """
     area = name_planning_files(load_area(settings.area), planning_files or settings.planning_files)
-    return switch_on(area) if settings.online else area
+    left_alone = {spec.name for spec in area.sources if spec.switched_off == NOT_OPTED_IN}
+    unknown = sorted(set(settings.opt_in) - left_alone)
+    if unknown:
+        raise ConfigError(
+            f"opt_in {', '.join(unknown)}",
+            f"is no source of area {area.area_id} that waits to be opted into",
+            f"Use any of {', '.join(sorted(left_alone)) or 'none'}",
+        )
+    return switch_on(area, settings.opt_in) if settings.is_online() else area
 
 
-def switch_on(area: Area) -> Area:
+def switch_on(area: Area, opt_in: Collection[str] = ()) -> Area:
     """
     Let the sources on the internet be asked.
 
@@ -406,13 +433,23 @@ def switch_on(area: Area) -> Area:
     ----------
     area
         As `load_area` returns it.
+    opt_in
+        Names of sources to ask that are left alone otherwise.
 
     Returns
     -------
     area
         New area.
     """
-    return replace(area, sources=tuple(replace(spec, switched_off="") for spec in area.sources))
+    return replace(
+        area,
+        sources=tuple(
+            replace(spec, switched_off="")
+            if spec.switched_off == SWITCHED_OFF or spec.name in opt_in
+            else spec
+            for spec in area.sources
+        ),
+    )
 
 
 def name_planning_files(area: Area, files: Sequence[Path]) -> Area:
@@ -450,12 +487,22 @@ def name_planning_files(area: Area, files: Sequence[Path]) -> Area:
         replace(template, name=_numbered(template.name, number), path=Path(path).absolute())
         for number, path in enumerate(files, start=1)
     )
-    days = area.parameters.stale_after_days.get(template.name)
-    ages = {spec.name: days for spec in named} if days else {}
-    parameters = replace(
-        area.parameters, stale_after_days={**area.parameters.stale_after_days, **ages}
+    return replace(area, sources=(*others, *named), parameters=_aged_alike(area, template, named))
+
+
+def _aged_alike(area: Area, template: SourceSpec, named: Sequence[SourceSpec]) -> Parameters:
+    """Let every file grow old at the pace of the source that it stands for."""
+    parameters = area.parameters
+
+    def for_all(days: Mapping[str, int]) -> dict[str, int]:
+        mine = days.get(template.name)
+        return {**days, **({spec.name: mine for spec in named} if mine else {})}
+
+    return replace(
+        parameters,
+        stale_after_days=for_all(parameters.stale_after_days),
+        red_after_days=for_all(parameters.red_after_days),
     )
-    return replace(area, sources=(*others, *named), parameters=parameters)
 
 
 def _numbered(name: str, number: int) -> str:
@@ -545,6 +592,17 @@ class _SourceEntry(BaseModel):
     attribution: str = ""
     edition: str = ""
     stale_after_days: int = Field(default=400, ge=1)
+    red_after_days: int | None = Field(default=None, ge=1)
+    every_days: float = Field(default=0.0, ge=0)
+    restricted: bool = False
+    opt_in: bool = False
+
+    @model_validator(mode="after")
+    def _red_comes_later(self) -> Self:
+        if self.red_after_days is not None and self.red_after_days <= self.stale_after_days:
+            message = f"red_after_days {self.red_after_days} must exceed stale_after_days"
+            raise ValueError(f"{message} {self.stale_after_days}")
+        return self
 
     def spec(self, folder: Path) -> SourceSpec:
         return SourceSpec(
@@ -556,8 +614,15 @@ class _SourceEntry(BaseModel):
             attribution=self.attribution,
             edition=self.edition,
             options=dict(self.model_extra or {}),
-            switched_off=SWITCHED_OFF if self.kind in ONLINE_KINDS else "",
+            switched_off=self._switched_off(),
+            every_days=self.every_days,
+            is_restricted=self.restricted,
         )
+
+    def _switched_off(self) -> str:
+        if self.opt_in:
+            return NOT_OPTED_IN
+        return SWITCHED_OFF if self.kind in ONLINE_KINDS else ""
 
 
 class _BoundsEntry(_Strict):
@@ -587,6 +652,7 @@ class _AreaFile(_Strict):
     bounds: _BoundsEntry
     parameters: _ParametersEntry = _ParametersEntry()
     class_notes: dict[Literal["A", "B", "C"], str]
+    districts: dict[str, tuple[str, ...]] = {}
     source: tuple[_SourceEntry, ...]
 
     @model_validator(mode="after")
@@ -618,10 +684,14 @@ class _AreaFile(_Strict):
             parameters=Parameters(
                 table=load_bands(folder / self.bands),
                 stale_after_days={e.name: e.stale_after_days for e in self.source},
+                red_after_days={
+                    e.name: e.red_after_days for e in self.source if e.red_after_days is not None
+                },
                 **self.parameters.model_dump(),
             ),
             sources=tuple(entry.spec(folder) for entry in self.source),
             class_notes={GeologyClass[row]: note for row, note in self.class_notes.items()},
+            districts=self.districts,
         )
 
 

@@ -48,6 +48,8 @@ class Gazetteer:
         Frames of the schemas of those names, EPSG:27700.
     postcodes_edition
         Date of the postcode list, for the message when one is not in it.
+    names, addresses
+        Frames of the schemas of those names, EPSG:27700; None where no source gave them.
     """
 
     area: Area
@@ -55,6 +57,8 @@ class Gazetteer:
     places: gpd.GeoDataFrame
     applications: gpd.GeoDataFrame
     postcodes_edition: str
+    names: gpd.GeoDataFrame | None = None
+    addresses: gpd.GeoDataFrame | None = None
 
 
 def find(gazetteer: Gazetteer, words: str) -> Place:
@@ -66,8 +70,8 @@ def find(gazetteer: Gazetteer, words: str) -> Place:
     gazetteer
         The names that are held.
     words
-        A postcode, "easting,northing", "latitude,longitude", a grid reference, a site id or
-        an application reference.
+        A postcode, "easting,northing", "latitude,longitude", a grid reference, a site id, an
+        application reference, the name of a street or settlement, or a UPRN as "uprn/1234".
 
     Returns
     -------
@@ -283,7 +287,29 @@ def _named(gazetteer: Gazetteer, text: str) -> Place | None:
         held = _called(gazetteer.applications, column, text, key="application_key")
         if held is not None:
             return of_application(held)
-    return None
+    return _on_the_map(gazetteer, text)
+
+
+def _on_the_map(gazetteer: Gazetteer, text: str) -> Place | None:
+    """Look in the lists of names and addresses, which are far longer than those of the area."""
+    if gazetteer.addresses is not None:
+        held = _called(gazetteer.addresses, "address_id", text, key="address_id")
+        if held is not None and held["geometry"] is not None:
+            return _of_address(held)
+    if gazetteer.names is None:
+        return None
+    name, _, within = (part.strip() for part in text.partition(","))
+    named = gazetteer.names[gazetteer.names["name"].str.casefold() == name.casefold()]
+    if within:
+        named = named[named["populated_place"].str.casefold() == within.casefold()]
+    if len(named) > 1:
+        places = sorted(f"{name}, {place}" for place in named["populated_place"].dropna())
+        raise PlaceError(
+            f'"{text}"',
+            f"more than one goes by that: {'; '.join(places)}",
+            "Name the place after a comma, or give a postcode or a grid reference",
+        )
+    return None if named.empty else _of_name(named.iloc[0])
 
 
 def _called(frame: gpd.GeoDataFrame, column: str, text: str, *, key: str) -> pd.Series | None:
@@ -383,6 +409,32 @@ def of_application(row: pd.Series) -> Place:
         position_uncertainty_m=extent_uncertainty_m(row),
         basis=row["position_basis"],
         geometry=boundary_of(row),
+    )
+
+
+def _of_name(row: pd.Series) -> Place:
+    is_street = "Road" in row["local_type"]
+    within = f", {row['populated_place']}" if isinstance(row["populated_place"], str) else ""
+    return Place(
+        place_id=row["name_id"],
+        label=f"{row['name']}{within}",
+        kind=PlaceKind.STREET if is_street else PlaceKind.VILLAGE,
+        easting=row["geometry"].x,
+        northing=row["geometry"].y,
+        position_uncertainty_m=float(row["position_uncertainty_m"]),
+        basis="a point on it that stands for all of it; not a house",
+    )
+
+
+def _of_address(row: pd.Series) -> Place:
+    return Place(
+        place_id=row["address_id"],
+        label=row["address"] if isinstance(row["address"], str) else row["address_id"],
+        kind=PlaceKind.POSITION,
+        easting=row["geometry"].x,
+        northing=row["geometry"].y,
+        position_uncertainty_m=float(row["position_uncertainty_m"]),
+        basis="the point of an addressable location; it may be a plot or a building that is gone",
     )
 
 

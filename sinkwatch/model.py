@@ -115,6 +115,7 @@ class EventKind(enum.StrEnum):
     APPLICATION_CHANGED = "application_changed"
     APPLICATION_DECIDED = "application_decided"
     APPLICATION_WITHDRAWN = "application_withdrawn"
+    APPLICATION_UNLISTED = "application_unlisted"
     APPLICATION_APPEALED = "application_appealed"
     SINKHOLE_NEW = "sinkhole_new"
     SINKHOLE_CORRECTED = "sinkhole_corrected"
@@ -130,6 +131,14 @@ class SourceStatus(enum.StrEnum):
     HELD = "held"
     FAILED = "failed"
     NOT_CONFIGURED = "not_configured"
+
+
+class Age(enum.IntEnum):
+    """How old the good data of a source is, in the steps at which readers are told."""
+
+    FRESH = 0
+    AMBER = 1
+    RED = 2
 
 
 class Outcome(enum.StrEnum):
@@ -315,6 +324,8 @@ class Parameters:
         A decided application is news this long after its latest date.
     stale_after_days
         Days after which a source is shown as stale, by source name.
+    red_after_days
+        Days after which it is shown as long out of date, by source name.
     """
 
     table: BandTable
@@ -322,6 +333,7 @@ class Parameters:
     flag_within_m: float = 250.0
     recent_days: int = 90
     stale_after_days: Mapping[str, int] = field(default_factory=dict)
+    red_after_days: Mapping[str, int] = field(default_factory=dict)
 
 
 ONLINE_KINDS: Final = frozenset(
@@ -370,6 +382,8 @@ class SourceSpec:
         What else the connector of that kind needs.
     switched_off
         Why it is not asked on this installation; empty if it is.
+    every_days
+        A good answer is good for this long; 0 to ask at every run.
     is_restricted
         Whether its licence forbids publishing its geometry: no shape of it may then reach a
         public file or a mail.
@@ -384,6 +398,7 @@ class SourceSpec:
     edition: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     switched_off: str = ""
+    every_days: float = 0.0
     is_restricted: bool = False
 
 
@@ -414,6 +429,9 @@ class Area:
         Sources in the order in which they are shown.
     class_notes
         What each class of ground is called, in a sentence.
+    districts
+        By authority, the codes of its districts in a postcode list: a point of one of its
+        applications must lie there. Empty to believe every point.
     """
 
     area_id: str
@@ -426,6 +444,7 @@ class Area:
     parameters: Parameters
     sources: tuple[SourceSpec, ...]
     class_notes: Mapping[GeologyClass, str]
+    districts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -468,6 +487,26 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """
+    A source of which nothing new is used until a person has looked.
+
+    Attributes
+    ----------
+    since
+        When that began, UTC.
+    rule
+        Why, one sentence without its full stop.
+    candidate
+        What it answered with; None if a person told sinkwatch to take nothing new.
+    """
+
+    since: datetime
+    rule: str
+    candidate: Snapshot | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
     """
     How one source stands after a run.
@@ -484,9 +523,10 @@ class SourceState:
         Why it is not good, one line; empty if it is.
     n_rows
         Rows in use.
-    candidate
-        What the source answered with and a person has to look at before it is used; None if
-        nothing waits.
+    hold
+        Why nothing new of it is used; None if it is.
+    age
+        How old the good data is.
     """
 
     spec: SourceSpec
@@ -494,7 +534,8 @@ class SourceState:
     snapshot: Snapshot | None
     problem: str = ""
     n_rows: int = 0
-    candidate: Snapshot | None = None
+    hold: Hold | None = None
+    age: Age = Age.FRESH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -760,10 +801,14 @@ class Digest:
         For whom.
     alerts
         What is new, nearest first; what is not mapped last.
+    silent_since
+        Set if it makes up for a time in which a planning source could not be read: the day on
+        which that last could be, Europe/London.
     """
 
     subscription: Subscription
     alerts: tuple[Alert, ...]
+    silent_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

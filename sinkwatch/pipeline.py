@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from sinkwatch import __version__, alerts, explain, gazetteer, sources, survey, wording
+from shapely import Point
+
+from sinkwatch import __version__, alerts, explain, gazetteer, geocode, sources, survey, wording
 from sinkwatch.errors import PlaceError, SourceError
 from sinkwatch.model import (
+    ONLINE_KINDS,
     PLANNING_KINDS,
     Area,
     Assessment,
     Digest,
     Event,
     Findings,
+    Hold,
     Inputs,
     Message,
     Outcome,
+    Place,
     Snapshot,
     SourceState,
     SourceStatus,
 )
+from sinkwatch.sources import snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from sqlalchemy import Connection
 
     from sinkwatch.publish.site import Written
     from sinkwatch.services import Services
     from sinkwatch.store import Store
+    from sinkwatch.store.runs import SourceNote
 
 LOG = logging.getLogger(__name__)
 
@@ -69,7 +78,7 @@ class RunReport:
 
     @property
     def troubled(self) -> tuple[SourceState, ...]:
-        """Return the sources that are stale or failed."""
+        """Return the sources that are stale, on hold or failed."""
         return tuple(state for state in self.findings.sources if is_troubled(state))
 
 
@@ -85,9 +94,9 @@ def is_troubled(state: SourceState) -> bool:
     Returns
     -------
     troubled
-        True if it is stale or could not be read; not if it was never set up.
+        True if it is stale, on hold or could not be read; not if it was never set up.
     """
-    return state.status in (SourceStatus.FAILED, SourceStatus.STALE)
+    return state.status in (SourceStatus.FAILED, SourceStatus.HELD, SourceStatus.STALE)
 
 
 def recall(services: Services) -> Inputs:
@@ -104,19 +113,86 @@ def recall(services: Services) -> Inputs:
     inputs
         What ships with sinkwatch and what earlier runs have kept.
     """
-    held: dict[str, Snapshot] = {}
-    if services.has_store():
-        with services.store() as store:
-            held = _held(services, store)
-    return sources.recall(services.area, None, held.get, now=services.clock())
+    if not services.has_store():
+        return sources.recall(services.area, None, lambda _: None, now=services.clock())
+    with services.store() as store:
+        memory = recollect(services, store)
+    return memory.recall(services.area, None, now=services.clock())
 
 
-def _held(services: Services, store: Store) -> dict[str, Snapshot]:
-    from sinkwatch.store import runs  # noqa: PLC0415 - `check` without a database skips SQLAlchemy
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """
+    What the database knows of the sources.
+
+    Attributes
+    ----------
+    held
+        The last good snapshot of each, by name.
+    holds
+        Those of which nothing new is used, by name.
+    notes
+        How each stood after the last run that asked it, by name.
+    """
+
+    held: Mapping[str, Snapshot]
+    holds: Mapping[str, Hold]
+    notes: Mapping[str, SourceNote]
+
+    def recall(self, area: Area, folder: Path | None, *, now: datetime) -> Inputs:
+        """
+        Return what is held, and what went wrong when it was last asked for.
+
+        Parameters
+        ----------
+        area
+            The area.
+        folder
+            Where copies are kept of what was never taken in; None to write nothing at all.
+        now
+            The present time, UTC.
+
+        Returns
+        -------
+        inputs
+            A service that failed at the last asking has failed still: nothing was asked since.
+        """
+        inputs = sources.recall(area, folder, self.held.get, now=now, holds=self.holds)
+        return replace(inputs, states=tuple(self._as_last_asked(state) for state in inputs.states))
+
+    def _as_last_asked(self, state: SourceState) -> SourceState:
+        note = self.notes.get(state.spec.name)
+        is_told = state.spec.kind in ONLINE_KINDS and not state.spec.switched_off
+        if note is None or not is_told or note.status is not SourceStatus.FAILED:
+            return state
+        return replace(state, status=SourceStatus.FAILED, problem=note.problem)
+
+
+def recollect(services: Services, store: Store) -> Memory:
+    """
+    Read what the database knows of the sources.
+
+    Parameters
+    ----------
+    services
+        With the area.
+    store
+        Open.
+
+    Returns
+    -------
+    memory
+        As it stands now.
+    """
+    from sinkwatch.store import holds, runs  # noqa: PLC0415 - `check` without a database skips SQLAlchemy
 
     with store.read() as connection:
         found = {spec.name: runs.held(connection, spec.name) for spec in services.area.sources}
-    return {name: snapshot for name, snapshot in found.items() if snapshot is not None}
+        return Memory(
+            held={name: snapshot for name, snapshot in found.items() if snapshot is not None},
+            holds=holds.standing(connection),
+            notes={note.source: note for note in runs.source_notes(connection)},
+        )
 
 
 def check(services: Services, words: str) -> Assessment:
@@ -198,6 +274,7 @@ def run(
         n_delivered = delivery.deliver(services, store, services.mailer())
         published = publish(services, findings)
         n_waiting = _n_waiting(store)
+        tidy(services, store, now)
     LOG.info(
         "run: %d events, %d queued, %d delivered, %s",
         len(events),
@@ -224,12 +301,18 @@ def _found(
     offline: bool,
     must_read: frozenset[str],
 ) -> Findings:
-    held, folder = _held(services, store).get, services.snapshots()
+    memory, folder = recollect(services, store), services.snapshots()
     if offline:
-        inputs = sources.recall(services.area, folder, held, now=now)
+        inputs = memory.recall(services.area, folder, now=now)
     else:
-        downloader = services.downloader(store)
-        inputs = sources.gather(services.area, folder, held, now=now, downloader=downloader)
+        inputs = sources.gather(
+            services.area,
+            folder,
+            memory.held.get,
+            now=now,
+            downloader=services.downloader(store),
+            wish=sources.Wish(holds=memory.holds),
+        )
     for state in inputs.states:
         if state.spec.name in must_read and state.status is SourceStatus.FAILED:
             raise SourceError(
@@ -309,10 +392,8 @@ def _plan(
     from sinkwatch.store import outbox, runs, states, subscriptions  # noqa: PLC0415 - with the store
 
     run_id = runs.start(connection, now)
-    for source in findings.sources:
-        if source.snapshot is not None and source.status is SourceStatus.GOOD:
-            runs.hold(connection, source.snapshot)
-        runs.note_source(connection, source, now)
+    silent_since = _silent_since(connection, findings)
+    note_sources(connection, findings.sources, now)
     changes = [
         change
         for kind, facts in _facts(findings).items()
@@ -323,11 +404,55 @@ def _plan(
     )
     digests = alerts.plan(found, subscriptions.confirmed(connection), outbox.told(connection))
     letters = Letters.of(services, findings)
-    messages = tuple(letters.render(digest, now) for digest in digests)
+    messages = tuple(
+        letters.render(replace(digest, silent_since=silent_since), now) for digest in digests
+    )
     news = tuple(event for event in found if event.is_news)
     summary = {"events": len(news), "queued": len(messages), "version": __version__}
     runs.finish(connection, run_id, now, "done", summary)
     return news, messages
+
+
+def note_sources(connection: Connection, states: Iterable[SourceState], now: datetime) -> None:
+    """
+    Keep how the sources stand, what is in use of them, and what waits for a person.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    states
+        How each stands after it was asked.
+    now
+        Time of asking, UTC.
+    """
+    from sinkwatch.store import holds, runs  # noqa: PLC0415 - with the store
+
+    for state in states:
+        runs.note_source(connection, state, now)
+        if state.hold is not None:
+            holds.keep(connection, state.spec.name, state.hold)
+        elif state.status is SourceStatus.GOOD:
+            holds.lift(connection, state.spec.name)
+
+
+def _silent_since(connection: Connection, findings: Findings) -> date | None:
+    """Return since when no planning source could be read that can be now; None if none was lost."""
+    from sinkwatch.store import runs  # noqa: PLC0415 - with the store
+
+    before = {note.source: note.snapshot for note in runs.source_notes(connection)}
+    days = findings.area.parameters.stale_after_days
+    gaps = [
+        last.checked_at
+        for state in findings.sources
+        if state.spec.kind in PLANNING_KINDS
+        and state.status is SourceStatus.GOOD
+        and state.snapshot is not None
+        and (last := before.get(state.spec.name)) is not None
+        and state.spec.name in days
+        and state.snapshot.checked_at - last.checked_at > timedelta(days=days[state.spec.name])
+    ]
+    return wording.london_date(min(gaps)) if gaps else None
 
 
 def _facts(findings: Findings) -> dict[str, dict[str, dict[str, object]]]:
@@ -365,10 +490,20 @@ def notes(findings: Findings) -> dict[str, alerts.Note]:
     for assessment in findings.applied:
         key = assessment.place.place_id
         lines = [f"Ground: {explain.headline(assessment, styles)}"]
+        street = _street_of(assessment.place, findings)
+        if street:
+            lines.append(f"Near {street}.")
         if sites.get(key):
             lines.append(f"On or near the watched site {names[sites[key]]}.")
         notes[key] = alerts.Note(is_flagged=key in findings.flagged, lines=tuple(lines))
     return notes
+
+
+def _street_of(place: Place, findings: Findings) -> str:
+    if place.easting is None or place.northing is None:
+        return ""
+    point = Point(place.easting, place.northing)
+    return geocode.nearest_street(point, findings.surroundings.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -446,6 +581,27 @@ class Letters:
             message_id=self.services.new_message_id(),
             at=now,
         )
+
+
+def tidy(services: Services, store: Store, now: datetime) -> None:
+    """
+    Remove copies of sources that have been out of use for long.
+
+    Parameters
+    ----------
+    services
+        With the folder of snapshots.
+    store
+        Open; knows what is in use.
+    now
+        The present time, UTC.
+    """
+    memory = recollect(services, store)
+    waiting = [hold.candidate for hold in memory.holds.values() if hold.candidate is not None]
+    kept = {snapshot.path for snapshot in (*memory.held.values(), *waiting)}
+    n_removed = snapshots.prune(services.snapshots(), kept, now=now)
+    if n_removed:
+        LOG.info("snapshots: %d files out of use removed", n_removed)
 
 
 def _n_waiting(store: Store) -> int:

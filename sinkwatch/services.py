@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sinkwatch.notify.render import Sender
     from sinkwatch.sources.download import Downloader
     from sinkwatch.sources.politeness import HostRule
+    from sinkwatch.sources.progress import Progress
     from sinkwatch.store import Store
 
 SECRET_BYTES: Final = 32
@@ -48,6 +49,8 @@ class Services:
         Waits that many seconds.
     host_rules
         Servers that may be asked, and how; None for those of the area's sources.
+    progress
+        Shows large files while they come; None where nobody looks on.
     """
 
     settings: Settings
@@ -55,6 +58,7 @@ class Services:
     clock: Callable[[], datetime]
     wait: Callable[[float], None] = time.sleep
     host_rules: Mapping[str, HostRule] | None = None
+    progress: Progress | None = None
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:
@@ -101,10 +105,10 @@ class Services:
         downloader
             None if the settings say that nobody is to be asked.
         """
-        if not self.settings.online:
+        if not self.settings.is_online():
             return None
         from sinkwatch import sources  # noqa: PLC0415 - only where something is fetched
-        from sinkwatch.sources import download  # noqa: PLC0415 - as above
+        from sinkwatch.sources import download, progress  # noqa: PLC0415 - as above
         from sinkwatch.store import hosts  # noqa: PLC0415 - with the store
 
         rules = self.host_rules
@@ -114,6 +118,7 @@ class Services:
             agent=download.user_agent(__version__, self.settings.public_url, self.settings.contact),
             clock=self.clock,
             wait=self.wait,
+            progress=self.progress or progress.QUIET,
         )
 
     def secret(self) -> bytes:

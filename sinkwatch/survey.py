@@ -4,22 +4,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from sinkwatch import assess, explain, gazetteer, geo, hazard, wording
+from sinkwatch import assess, explain, gazetteer, geocode, hazard, wording
+from sinkwatch.errors import ConfigError
 from sinkwatch.model import (
     Area,
     Assessment,
     Findings,
     Inputs,
     Place,
+    SourceSpec,
     SourceState,
     SourceStatus,
 )
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+
+OUTLINES_WITHHELD: Final = (
+    "The outlines of the ground's zones are licensed to this installation and are not shown; "
+    "bands rest on them."
+)
+"""What every page and file says that has no zones for their licence's sake."""
+
+_GROUND: Final = "geology"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """
+    All that one run knows, in two parts.
+
+    Attributes
+    ----------
+    findings
+        What may be published and mailed; no restricted shape is in it.
+    knowledge
+        What places are asked against; it holds every shape and is handed to no renderer.
+    """
+
+    findings: Findings
+    knowledge: explain.Knowledge
 
 
 def findings(area: Area, inputs: Inputs) -> Findings:
@@ -36,18 +68,49 @@ def findings(area: Area, inputs: Inputs) -> Findings:
     Returns
     -------
     findings
-        Zones, assessments and flags.
+        Zones that may be shown, assessments and flags.
+
+    Raises
+    ------
+    ConfigError
+        If a source is restricted of which sinkwatch cannot withhold the shapes.
     """
+    return surveyed(area, inputs).findings
+
+
+def surveyed(area: Area, inputs: Inputs) -> Surveyed:
+    """
+    Turn what the sources gave into findings, with what else can be asked about a place.
+
+    Parameters
+    ----------
+    area
+        The area.
+    inputs
+        What the sources gave.
+
+    Returns
+    -------
+    surveyed
+        Findings to hand on, and knowledge to keep.
+
+    Raises
+    ------
+    ConfigError
+        If a source is restricted of which sinkwatch cannot withhold the shapes.
+    """
+    _refuse_unkept(area)
     knowledge = know(area, inputs)
-    located = locate(inputs.applications, inputs.postcodes)
+    located = located_applications(area, inputs)
     applications = touch_sites(located, inputs.places)
     sites = _explained(knowledge, _watched(inputs.places))
     applied = _explained(knowledge, _mapped(applications))
     flagged = _flagged(area, sites, applied, applications)
-    return Findings(
+    zones = _released(area, knowledge.zones)
+    found = Findings(
         area=area,
-        zones=knowledge.zones,
-        edges=hazard.edges(knowledge.zones),
+        zones=zones,
+        edges=hazard.edges(zones),
         sinkholes=knowledge.sinkholes,
         places=inputs.places,
         postcodes=inputs.postcodes,
@@ -58,7 +121,48 @@ def findings(area: Area, inputs: Inputs) -> Findings:
         postcode_bands=assess.score(knowledge.hazard, inputs.postcodes, key="postcode"),
         flagged=flagged,
         sources=inputs.states,
+        surroundings=inputs.surroundings,
     )
+    return Surveyed(findings=found, knowledge=knowledge)
+
+
+def withholds_outlines(findings: Findings) -> bool:
+    """
+    Tell whether the zones' outlines are licensed to this installation alone.
+
+    Parameters
+    ----------
+    findings
+        What is to be shown.
+
+    Returns
+    -------
+    is_withheld
+        True if the findings hold no zones for that reason; bands rest on them all the same.
+    """
+    return any(_is_withheld(state.spec) for state in findings.sources)
+
+
+def _is_withheld(spec: SourceSpec) -> bool:
+    return spec.is_restricted and spec.kind == _GROUND
+
+
+def _released(area: Area, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the zones that anybody may be shown: none where their licence forbids it."""
+    # The one gate: pages, files, pictures and mails are made of findings alone, so what is not
+    # in them cannot leave the house by any of these ways.
+    return zones.iloc[:0] if any(map(_is_withheld, area.sources)) else zones
+
+
+def _refuse_unkept(area: Area) -> None:
+    """Refuse a restricted source whose shapes are shown one by one: nothing would hold them."""
+    for spec in area.sources:
+        if spec.is_restricted and spec.kind != _GROUND:
+            raise ConfigError(
+                f"source {spec.name}",
+                f"is restricted, but only outlines of {_GROUND} can be withheld, not {spec.kind}",
+                "Leave it out of the area file, or its 'restricted' if its licence allows that",
+            )
 
 
 def know(area: Area, inputs: Inputs) -> explain.Knowledge:
@@ -78,7 +182,8 @@ def know(area: Area, inputs: Inputs) -> explain.Knowledge:
         For `explain.place`.
     """
     spec = next(spec for spec in area.sources if spec.kind == "geology")
-    zones = hazard.zones(inputs.geology, _classes(spec.options.get("classes")))
+    classes = _classes(inputs.geology, spec.options.get("classes"))
+    zones = hazard.zones(inputs.geology, classes)
     return explain.prepare(area, zones, inputs.sinkholes, editions(inputs.states))
 
 
@@ -103,7 +208,10 @@ def editions(states: Iterable[SourceState]) -> tuple[str, ...]:
     )
 
 
-def _classes(option: object) -> dict[str, str]:
+def _classes(geology: gpd.GeoDataFrame, option: object) -> dict[str, str]:
+    """Return the source's classes to ours: as it was read by, else as the area file says."""
+    if "our_class" in geology:
+        return dict(zip(geology["source_class"], geology["our_class"], strict=True))
     given = option.items() if isinstance(option, dict) else ()
     return {str(theirs): str(ours) for theirs, ours in given}
 
@@ -130,46 +238,23 @@ def edition_text(state: SourceState) -> str:
     return text if state.status is SourceStatus.GOOD else f"{text} ({wording.source_text(state)})"
 
 
-def locate(applications: gpd.GeoDataFrame, postcodes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def located_applications(area: Area, inputs: Inputs) -> gpd.GeoDataFrame:
     """
-    Place applications that give no point by their postcode, or by one in their address.
+    Place every application that can be placed.
 
     Parameters
     ----------
-    applications
-        Frame of `schemas.APPLICATIONS` with a `postcode` column, EPSG:27700.
-    postcodes
-        Frame of `schemas.POSTCODES`, EPSG:27700.
+    area
+        The area; it says which districts are whose.
+    inputs
+        What the sources gave.
 
     Returns
     -------
     applications
-        New frame, same rows; what still has no position says so in `position_basis`.
+        As `geocode.applications` returns them.
     """
-    centres = postcodes.set_index("postcode")
-    wanted = pd.Series(
-        [
-            gazetteer.normalised_postcode(given) if isinstance(given, str) else found
-            for given, found in zip(
-                applications["postcode"],
-                applications["address"].map(gazetteer.postcode_in, na_action="ignore"),
-                strict=True,
-            )
-        ],
-        index=applications.index,
-        dtype="str",
-    )
-    by_postcode = applications.geometry.isna() & wanted.isin(centres.index)
-    placed = centres.reindex(wanted[by_postcode])
-    located = applications.copy()
-    shapes = located.geometry.to_numpy().copy()
-    shapes[by_postcode.to_numpy()] = placed.geometry.to_numpy()
-    located = located.set_geometry(gpd.GeoSeries(shapes, index=located.index, crs=geo.BNG))
-    uncertainty_m = located["position_uncertainty_m"].to_numpy(copy=True)
-    uncertainty_m[by_postcode.to_numpy()] = placed["position_uncertainty_m"].to_numpy()
-    located["position_uncertainty_m"] = uncertainty_m
-    located.loc[by_postcode, "position_basis"] = "centre of the postcode " + wanted[by_postcode]
-    return located
+    return geocode.applications(inputs.applications, geocode.Geocoder.of(inputs, area.districts))
 
 
 def touch_sites(applications: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -267,6 +352,8 @@ def names(area: Area, inputs: Inputs) -> gazetteer.Gazetteer:
         area=area,
         postcodes=inputs.postcodes,
         places=inputs.places,
-        applications=locate(inputs.applications, inputs.postcodes),
+        applications=located_applications(area, inputs),
         postcodes_edition=edition_text(postcodes),
+        names=inputs.surroundings.names,
+        addresses=inputs.surroundings.addresses,
     )

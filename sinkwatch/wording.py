@@ -8,7 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from sinkwatch.model import EventKind, Evidence, SourceStatus
+from sinkwatch.model import Age, EventKind, Evidence, SourceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +44,7 @@ EVENT_TITLES: Final = {
     EventKind.APPLICATION_CHANGED: "Planning application changed",
     EventKind.APPLICATION_DECIDED: "Planning application decided",
     EventKind.APPLICATION_WITHDRAWN: "Planning application withdrawn",
+    EventKind.APPLICATION_UNLISTED: "Planning application no longer listed",
     EventKind.APPLICATION_APPEALED: "Planning appeal",
     EventKind.SINKHOLE_NEW: "New record of ground collapse or subsidence",
     EventKind.SINKHOLE_CORRECTED: "Record corrected",
@@ -54,9 +55,12 @@ EVENT_TITLES: Final = {
 SOURCE_STATUSES: Final = {
     SourceStatus.GOOD: "up to date",
     SourceStatus.STALE: "out of date",
+    SourceStatus.HELD: "on hold; the last good copy is in use",
     SourceStatus.FAILED: "could not be read; the last good copy is in use",
     SourceStatus.NOT_CONFIGURED: "not set up",
 }
+
+_AGES: Final = {Age.FRESH: "", Age.AMBER: "out of date", Age.RED: "long out of date"}
 
 NOTHING_HELD: Final = "could not be read, and no earlier copy is held"
 """How a source stands that failed before it was ever read."""
@@ -204,11 +208,15 @@ def source_text(state: SourceState) -> str:
     Returns
     -------
     text
-        Such as "up to date"; it speaks of an earlier copy only where there is one.
+        Such as "up to date"; it speaks of an earlier copy only where there is one, and says so
+        where that copy is old.
     """
     if state.status is SourceStatus.FAILED and state.snapshot is None:
         return NOTHING_HELD
-    return SOURCE_STATUSES[state.status]
+    if state.status is SourceStatus.STALE:
+        return _AGES[state.age] or SOURCE_STATUSES[state.status]
+    age = f", and {_AGES[state.age]}" if state.age else ""
+    return f"{SOURCE_STATUSES[state.status]}{age}"
 
 
 def london_date(moment: datetime) -> date:

@@ -156,6 +156,7 @@ GOOD: dict[str, tuple[object, object]] = {
     "maps_folder": ("public", Path("public")),
     "database_url": ("postgresql+psycopg://db/sw", "postgresql+psycopg://db/sw"),
     "online": (True, True),
+    "opt_in": (["uprn", "prices"], ("uprn", "prices")),
     "planning_files": (["a.csv", "b.geojson"], (Path("a.csv"), Path("b.geojson"))),
     "public_url": ("https://council.uk/sinkholes/", "https://council.uk/sinkholes"),
     "sender_domain": ("Alerts.Council.uk", "alerts.council.uk"),
@@ -179,6 +180,7 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("database_url", "mysql://me:hunter2@db/sw", "it must begin with sqlite: or postgresql"),
     ("online", "perhaps", 'online "perhaps": Input should be a valid boolean'),
     ("online", True, "online = true needs contact to be set to your own"),
+    ("opt_in", 5, 'opt_in "5": Input should be a valid tuple'),
     ("planning_files", 5, 'planning_files "5": Input should be a valid tuple'),
     ("public_url", "http://council.uk", "http://council.uk must begin with https://"),
     ("public_url", "https://", "https:// must begin with https://"),
@@ -378,7 +380,12 @@ def test_an_area_by_path_is_read_with_its_own_files(changed: Callable[..., Path]
 
 def test_an_area_needs_no_parameters_of_its_own(changed: Callable[..., Path]) -> None:
     parameters = load_area(
-        str(changed((r"\[parameters\]\n(.*\n){3}", ""), ("stale_after_days = 2$", "")))
+        str(
+            changed(
+                (r"\[parameters\]\n(.*\n){3}", ""),
+                (r"stale_after_days = 2\nred_after_days = 7$", ""),
+            )
+        )
     ).parameters
     found = (parameters.default_radius_m, parameters.flag_within_m, parameters.recent_days)
     assert found == (7.5, 250.0, 90)
@@ -483,13 +490,57 @@ def test_a_band_table_that_is_gone_is_named(changed: Callable[..., Path]) -> Non
 # ── Planning files ───────────────────────────────────────────────────────────────────────────
 
 
-def test_a_source_on_the_internet_is_switched_off_unless_the_settings_say_online() -> None:
-    def why(settings: Settings) -> dict[str, str]:
-        specs = config.area_of(settings).sources
-        return {spec.name: spec.switched_off for spec in specs if spec.kind in ONLINE_KINDS}
+def why_off(settings: Settings) -> dict[str, str]:
+    """Say of every source on the internet why it is not asked."""
+    specs = config.area_of(settings).sources
+    return {spec.name: spec.switched_off for spec in specs if spec.kind in ONLINE_KINDS}
 
-    assert why(Settings()) == {"planit": config.SWITCHED_OFF}
-    assert why(Settings(online=True, contact="me@holes.org")) == {"planit": ""}
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"online": False, "contact": "me@holes.org"}],
+    ids=["nobody answers for it", "the operator wants none to be asked"],
+)
+def test_no_source_on_the_internet_is_asked(settings: dict[str, Any]) -> None:
+    assert why_off(Settings(**settings))["planit"] == config.SWITCHED_OFF
+
+
+@pytest.mark.parametrize("online", [True, None])
+def test_sources_on_the_internet_are_asked_once_somebody_answers_for_it(
+    *, online: bool | None
+) -> None:
+    assert why_off(Settings(online=online, contact="me@holes.org"))["planit"] == ""
+
+
+def opted(tmp_path: Path, *names: str) -> dict[str, str]:
+    """Say why each source of a Ripon with PlanIt to be opted into is not asked."""
+    text = (config.data_folder() / "ripon" / "area.toml").read_text()
+    folder = tmp_path / "data" / "ripon"
+    folder.mkdir(parents=True)
+    shutil.copy(config.data_folder() / "bands.toml", folder.parent)
+    (folder / "area.toml").write_text(
+        text.replace('"planit"\ntitle', '"planit"\nopt_in = true\ntitle')
+    )
+    area = str(folder / "area.toml")
+    return why_off(Settings(area=area, contact="me@holes.org", opt_in=names))
+
+
+def test_a_source_to_be_opted_into_is_left_alone(tmp_path: Path) -> None:
+    assert opted(tmp_path)["planit"] == config.NOT_OPTED_IN
+
+
+def test_a_source_that_is_opted_into_is_asked(tmp_path: Path) -> None:
+    assert opted(tmp_path, "planit")["planit"] == ""
+
+
+def test_opting_into_what_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"opt_in plannit: is no source of area ripon that waits"):
+        opted(tmp_path, "plannit")
+
+
+def test_red_comes_after_amber(changed: Callable[..., Path]) -> None:
+    error = area_refused(changed(("red_after_days = 7$", "red_after_days = 2")))
+    assert "red_after_days 2 must exceed stale_after_days 2" in error.rule
 
 
 def test_without_planning_files_the_area_is_the_same(ripon: Area) -> None:

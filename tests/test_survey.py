@@ -68,45 +68,6 @@ def at(easting: float, northing: float, uncertainty_m: float = 10.0) -> dict[str
     return {"easting": easting, "northing": northing, "position_uncertainty_m": uncertainty_m}
 
 
-class TestLocate:
-    def test_a_point_that_is_given_stays(self, ripon_inputs: Inputs) -> None:
-        frame = applications({**at(*MART), "postcode": "HG4 1HS"})
-        located = survey.locate(frame, ripon_inputs.postcodes)
-        assert (located.geometry.x[0], located.geometry.y[0]) == MART
-        assert located["position_uncertainty_m"][0] == 10.0
-
-    @pytest.mark.parametrize(
-        "row",
-        [
-            {"postcode": "hg41hs"},
-            {"address": "1 Princess Road, Ripon, HG4 1HS"},
-            {"postcode": "HG4 1HS", "address": "near HG4 1AD"},
-        ],
-        ids=["its postcode", "a postcode in its address", "its own before one in the address"],
-    )
-    def test_a_postcode_stands_in_for_a_point(
-        self, ripon_inputs: Inputs, row: dict[str, object]
-    ) -> None:
-        located = survey.locate(applications(row), ripon_inputs.postcodes)
-        assert (located.geometry.x[0], located.geometry.y[0]) == (431_480.0, 471_750.0)
-        assert located["position_uncertainty_m"][0] == 100.0
-        assert located["position_basis"][0] == "centre of the postcode HG4 1HS"
-
-    @pytest.mark.parametrize("row", [{}, {"postcode": "YO1 7HH"}, {"postcode": "nonsense"}])
-    def test_one_that_cannot_be_placed_is_kept_and_says_why(
-        self, ripon_inputs: Inputs, row: dict[str, object]
-    ) -> None:
-        located = survey.locate(applications(row, at(*MART)), ripon_inputs.postcodes)
-        assert len(located) == 2
-        assert located.geometry[0] is None
-        assert located["position_basis"][0] == "no point given; not mapped"
-
-    def test_the_frame_it_was_given_is_left_alone(self, ripon_inputs: Inputs) -> None:
-        frame = applications({"postcode": "HG4 1HS"})
-        survey.locate(frame, ripon_inputs.postcodes)
-        assert frame.geometry[0] is None
-
-
 class TestTouchSites:
     @pytest.mark.parametrize(
         ("away_m", "site_id"),

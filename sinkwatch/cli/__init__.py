@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "publish": ("sinkwatch.cli.job", "Build the published site alone, from what is held."),
     "check": ("sinkwatch.cli.places", "What is known at a place, and why."),
     "assess": ("sinkwatch.cli.places", "Assess every row of a CSV or GeoParquet file."),
-    "sources": ("sinkwatch.cli.operator", "How each source stands, with its provenance."),
+    "sources": ("sinkwatch.cli.sources", "How each source stands; ask, accept or hold one."),
     "subscribers": ("sinkwatch.cli.operator", "Add, list, export and erase subscribers."),
     "outbox": ("sinkwatch.cli.outbox", "List, show, preview and retry messages."),
     "doctor": ("sinkwatch.cli.operator", "Check this installation and say what is wrong."),

@@ -36,10 +36,11 @@ def run(
 ) -> int:
     """One whole run: fetch, assess, record, queue, deliver and publish."""
     from sinkwatch import pipeline
+    from sinkwatch.cli import progress
     from sinkwatch.services import open_services
 
     options.log_steps()
-    services = open_services(config_path, planning_files)
+    services = progress.shown(open_services(config_path, planning_files))
     wanted = frozenset(spec.name for spec in services.area.sources if planning_files and spec.path)
     folder = services.settings.state_folder / "dry-run"
     if dry_run:

@@ -1,73 +1,12 @@
-"""Commands for whoever runs an installation: sources, subscribers, doctor."""
+"""Commands for whoever runs an installation: subscribers, doctor."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from sinkwatch.cli import DONE, FAILED, TROUBLED, options
-
-if TYPE_CHECKING:
-    from sinkwatch.model import SourceState
-
-
-@click.group()
-def sources() -> None:
-    """How each source stands, with its provenance."""
-
-
-@sources.command("list")
-@options.config
-@options.as_json
-def list_sources(*, config_path: Path | None, as_json: bool) -> int:
-    """List the sources: status, edition, date, licence."""
-    from sinkwatch import pipeline
-    from sinkwatch.services import open_services
-
-    states = pipeline.recall(open_services(config_path)).states
-    if as_json:
-        options.echo_json([_source_facts(state) for state in states])
-    else:
-        for state in states:
-            _print_source(state)
-    return TROUBLED if any(pipeline.is_troubled(state) for state in states) else DONE
-
-
-def _source_facts(state: SourceState) -> dict[str, object]:
-    held = state.snapshot
-    return {
-        "name": state.spec.name,
-        "title": state.spec.title,
-        "status": state.status,
-        "problem": state.problem,
-        "rows": state.n_rows,
-        "edition": held.edition if held else None,
-        "retrieved_at": held.retrieved_at.isoformat() if held else None,
-        "checked_at": held.checked_at.isoformat() if held else None,
-        "url": held.url if held else None,
-        "sha256": held.sha256 if held else None,
-        "bytes": held.n_bytes if held else None,
-        "licence": held.licence if held else state.spec.licence,
-        "attribution": held.attribution if held else state.spec.attribution,
-    }
-
-
-def _print_source(state: SourceState) -> None:
-    from sinkwatch import survey, wording
-
-    click.echo(f"{state.spec.name}: {wording.source_text(state)}")
-    click.echo(f"  {state.spec.title}")
-    if state.problem:
-        click.echo(f"  {state.problem}")
-    if state.snapshot is None:
-        return
-    checked = wording.date_text(wording.london_date(state.snapshot.checked_at))
-    rows = wording.count_text(state.n_rows, "row")
-    click.echo(f"  {survey.edition_text(state)}, {rows}, last checked {checked}")
-    click.echo(f"  {state.snapshot.url}, SHA-256 {state.snapshot.sha256}")
-    click.echo(f"  {state.snapshot.licence}")
+from sinkwatch.cli import DONE, FAILED, options
 
 
 @click.group()

@@ -125,8 +125,9 @@ def subject(digest: Digest) -> str:
     template = templates().get_template("digest_subject.txt")
     postcode = wording.clean(digest.subscription.postcode)
     composed = ""
+    label = "catch-up, " if digest.silent_since is not None else ""
     for changes in (_counts(found), wording.count_text(len(found), "change")):
-        composed = template.render(postcode=postcode, changes=changes).strip()
+        composed = template.render(postcode=postcode, changes=f"{label}{changes}").strip()
         if len(composed) <= MOST_SUBJECT:
             break
     return wording.trimmed(composed, MOST_SUBJECT)
@@ -212,7 +213,7 @@ def _words(digest: Digest, context: Context, frame: Frame) -> dict[str, object]:
         "subject": subject(digest),
         "postcode": subscription.postcode,
         "frame": frame,
-        "banners": list(_banners(context.sources)),
+        "banners": [*_catch_up(digest), *_banners(context.sources)],
         "caption": _CAPTION,
         "ground": _ground(subscription, context),
         "what_to_do": list(_what_to_do(digest, context)),
@@ -231,9 +232,18 @@ def _words(digest: Digest, context: Context, frame: Frame) -> dict[str, object]:
     }
 
 
+def _catch_up(digest: Digest) -> Iterator[str]:
+    if digest.silent_since is not None:
+        day = wording.date_text(digest.silent_since)
+        yield (
+            f"This is one catch-up. Planning applications could last be read on {day}; what has "
+            "changed since then is told here at once."
+        )
+
+
 def _banners(sources: tuple[SourceState, ...]) -> Iterator[str]:
     for state in sources:
-        if state.status in (SourceStatus.STALE, SourceStatus.FAILED):
+        if state.status in (SourceStatus.STALE, SourceStatus.HELD, SourceStatus.FAILED):
             standing = wording.source_text(state)
             yield f"{_name(state)}: {standing}. {_dates(state)} What is new may be missing here."
 

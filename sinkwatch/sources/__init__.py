@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
+from sinkwatch import wording
 from sinkwatch.errors import ConfigError, DataError, SourceError
 from sinkwatch.model import (
     ONLINE_KINDS,
-    PLANNING_KINDS,
+    Age,
     Area,
+    Hold,
     Inputs,
     Snapshot,
     SourceSpec,
@@ -22,8 +24,9 @@ from sinkwatch.model import (
     SourceStatus,
     Surroundings,
 )
-from sinkwatch.sources import applications, geology, planit, snapshots, tables
+from sinkwatch.sources import gates, kinds, snapshots
 from sinkwatch.sources.errand import Errand
+from sinkwatch.sources.kinds import KINDS, ONLINE, Source
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -31,91 +34,53 @@ if TYPE_CHECKING:
     from sinkwatch.sources.download import Downloader
     from sinkwatch.sources.politeness import HostRule
 
+__all__ = ["KINDS", "ONLINE", "Source", "Wish", "gather", "host_rules", "recall"]
+
 LOG = logging.getLogger(__name__)
 
 Held = Callable[[str], Snapshot | None]
 """Gives the last good snapshot of a source, or None if there never was one."""
 
-
-class Source(Protocol):
-    """A kind of source: a module or an object with these two functions."""
-
-    def fetch(self, spec: SourceSpec, errand: Errand) -> Snapshot:
-        """
-        Take a copy of what the source gives now.
-
-        Parameters
-        ----------
-        spec
-            The source.
-        errand
-            Where copies are kept, the time of the run, the way out, and the copy held.
-        """
-
-    def load(self, snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
-        """
-        Turn a copy into a checked frame, EPSG:27700.
-
-        Parameters
-        ----------
-        snapshot
-            The copy.
-        spec
-            The source.
-        area
-            The area.
-        """
+BY_HAND: Final = "put on hold by hand"
+"""Rule of a hold that a person made."""
 
 
-class OnlineSource(Source, Protocol):
-    """A kind of source that asks servers outside."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """
+    What this gathering is to do differently from a plain one.
 
-    def host_rules(self, spec: SourceSpec) -> Mapping[str, HostRule]:
-        """
-        Return the servers that a source asks, and how each may be asked.
+    Attributes
+    ----------
+    holds
+        Sources of which nothing new is to be used, by name.
+    ask_now
+        Names of the only sources to ask, although their last answer may still be good; empty to
+        ask every one that is due.
+    wanted
+        Postcodes to look up that no list held has.
+    """
 
-        Parameters
-        ----------
-        spec
-            The source.
-        """
-
-
-ONLINE: Final[Mapping[str, OnlineSource]] = {
-    "planit": planit,
-}
-"""Kinds of source that ask a service on the internet."""
-
-KINDS: Final[Mapping[str, Source]] = {
-    **ONLINE,
-    "geology": geology,
-    "sinkholes": tables.SINKHOLES,
-    "places": tables.PLACES,
-    "postcodes": tables.POSTCODES,
-    "cases": tables.CASES,
-    "applications": applications,
-}
-"""Kinds of source that an area file may name."""
-
-_MAY_BE_MISSING: Final = frozenset({"cases"}) | PLANNING_KINDS
-_EMPTY: Final = {"cases": tables.CASES.empty, "applications": applications.empty}
-_GIVES: Final = dict.fromkeys(PLANNING_KINDS, "applications")
-"""Which frame a kind fills, where that is not the one of its own name."""
-_AROUND: Final = tuple(found.name for found in fields(Surroundings))
-_JOINED: Final = {"applications": applications.joined}
-"""Frames that several sources may fill, and how two become one."""
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    ask_now: Collection[str] = ()
+    wanted: tuple[str, ...] = ()
 
 
-def gather(
+PLAIN: Final = Wish()
+"""Nothing of the kind."""
+
+
+def gather(  # noqa: PLR0913 - all that a gathering rests on, each by its name
     area: Area,
     folder: Path,
     held: Held,
     *,
     now: datetime,
     downloader: Downloader | None = None,
+    wish: Wish = PLAIN,
 ) -> Inputs:
     """
-    Ask every source of an area; keep the last good copy of one that fails.
+    Ask every source of an area; keep the last good copy of one that fails or must wait.
 
     Parameters
     ----------
@@ -129,6 +94,8 @@ def gather(
         Time of the run, UTC.
     downloader
         The way out to the internet; None on an installation that asks nobody.
+    wish
+        What is on hold, and what is to be asked in any case.
 
     Returns
     -------
@@ -141,22 +108,20 @@ def gather(
     SourceError
         If a source that the assessment cannot do without fails and no copy is held.
     """
-
-    def take(spec: SourceSpec) -> Snapshot:
-        kept = held(spec.name)
-        errand = Errand(
-            area=area,
-            folder=folder,
-            now=now,
-            downloader=downloader,
-            held=kept if kept is not None and snapshots.is_whole(kept) else None,
-        )
-        return KINDS[spec.kind].fetch(spec, errand)
-
-    return _gathered(area, lambda spec: _ask(spec, area, take, held(spec.name), now=now))
+    gathering = _Gathering(
+        area=area, folder=folder, held=held, now=now, downloader=downloader, wish=wish
+    )
+    return _gathered(area, gathering.ask)
 
 
-def recall(area: Area, folder: Path | None, held: Held, *, now: datetime) -> Inputs:
+def recall(
+    area: Area,
+    folder: Path | None,
+    held: Held,
+    *,
+    now: datetime,
+    holds: Mapping[str, Hold] | None = None,
+) -> Inputs:
     """
     Use what is held and ask nobody; files that were never taken in are read as they are.
 
@@ -171,6 +136,8 @@ def recall(area: Area, folder: Path | None, held: Held, *, now: datetime) -> Inp
         The last good snapshot of a source.
     now
         The present time, UTC, for the age of each source.
+    holds
+        Sources of which nothing new is used, by name.
 
     Returns
     -------
@@ -182,22 +149,8 @@ def recall(area: Area, folder: Path | None, held: Held, *, now: datetime) -> Inp
     SourceError
         If a source that the assessment cannot do without is not held.
     """
-
-    def take(spec: SourceSpec) -> Snapshot:
-        if folder is None:
-            return snapshots.in_place(spec, now=now)
-        return KINDS[spec.kind].fetch(spec, Errand(area=area, folder=folder, now=now))
-
-    def ask(spec: SourceSpec) -> _Answer:
-        kept = held(spec.name)
-        if spec.kind in ONLINE_KINDS:
-            return _recalled_online(spec, area, kept, now=now)
-        frame = None if _ships(spec) else _held_frame(spec, area, kept)
-        if frame is None or kept is None:
-            return _ask(spec, area, take, kept, now=now)
-        return _Answer(frame=frame, state=_state(spec, area, kept, len(frame), now=now))
-
-    return _gathered(area, ask)
+    recollection = _Recollection(area=area, folder=folder, held=held, now=now, holds=holds or {})
+    return _gathered(area, recollection.ask)
 
 
 def host_rules(area: Area) -> dict[str, HostRule]:
@@ -230,19 +183,13 @@ class _Answer:
 def _gathered(area: Area, ask: Callable[[SourceSpec], _Answer]) -> Inputs:
     _check_known(area.sources)
     _check_kinds(area.sources)
-    answers = [ask(spec) for spec in area.sources]
-    frames: dict[str, gpd.GeoDataFrame] = {kind: make() for kind, make in _EMPTY.items()}
+    answers = {spec.name: ask(spec) for spec in area.sources}
+    frames = {name: make() for name, make in kinds.EMPTY.items()}
     # What the operator gives by hand comes last, so that it wins.
-    for answer in sorted(answers, key=lambda a: a.state.spec.kind not in ONLINE_KINDS):
-        kind = answer.state.spec.kind
-        name = _GIVES.get(kind, kind)
-        if answer.frame is not None:
-            before = frames.get(name)
-            if before is None or before.empty:
-                frames[name] = answer.frame
-            else:
-                frames[name] = _JOINED[name](before, answer.frame)
-    around = {name: frames.pop(name) for name in _AROUND if name in frames}
+    for spec in sorted(area.sources, key=lambda spec: spec.kind not in ONLINE_KINDS):
+        frame, name = answers[spec.name].frame, kinds.frame_of(spec.kind)
+        if frame is not None:
+            frames[name] = _joined(name, frames.get(name), frame)
     return Inputs(
         geology=frames["geology"],
         sinkholes=frames["sinkholes"],
@@ -250,9 +197,17 @@ def _gathered(area: Area, ask: Callable[[SourceSpec], _Answer]) -> Inputs:
         postcodes=frames["postcodes"],
         cases=frames["cases"],
         applications=frames["applications"],
-        states=tuple(answer.state for answer in answers),
-        surroundings=Surroundings(**around),
+        states=tuple(answers[spec.name].state for spec in area.sources),
+        surroundings=Surroundings(**{name: frames.get(name) for name in kinds.AROUND}),
     )
+
+
+def _joined(
+    name: str, before: gpd.GeoDataFrame | None, frame: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    if before is None or before.empty:
+        return frame
+    return kinds.JOINED[name](before, frame)
 
 
 def _check_known(specs: Iterable[SourceSpec]) -> None:
@@ -267,14 +222,14 @@ def _check_known(specs: Iterable[SourceSpec]) -> None:
 
 def _check_kinds(specs: Iterable[SourceSpec]) -> None:
     """Refuse an area that names too few or too many, before anything is asked."""
-    kinds = Counter(spec.kind for spec in specs)
-    missing = sorted(set(KINDS) - set(kinds) - _MAY_BE_MISSING)
+    named = Counter(spec.kind for spec in specs)
+    missing = sorted(set(KINDS) - set(named) - kinds.OPTIONAL)
     if missing:
         raise SourceError(
             ", ".join(missing), "no source of this kind is named", "Add one to the area file"
         )
     repeated = sorted(
-        kind for kind, n in kinds.items() if n > 1 and _GIVES.get(kind, kind) not in _JOINED
+        kind for kind, n in named.items() if n > 1 and kinds.frame_of(kind) not in kinds.JOINED
     )
     if repeated:
         raise ConfigError(
@@ -284,36 +239,140 @@ def _check_kinds(specs: Iterable[SourceSpec]) -> None:
         )
 
 
-def _ask(
-    spec: SourceSpec,
-    area: Area,
-    take: Callable[[SourceSpec], Snapshot],
-    kept: Snapshot | None,
-    *,
-    now: datetime,
-) -> _Answer:
-    if spec.switched_off:
-        return _not_set_up(spec, spec.switched_off)
-    if spec.path is None and spec.kind not in ONLINE_KINDS:
-        return _not_named(spec, area, kept, now=now)
-    try:
-        snapshot = take(spec)
-        frame = KINDS[spec.kind].load(snapshot, spec, area)
-        _refuse_sudden_emptiness(spec, frame, kept, area)
-    except (DataError, SourceError) as error:
-        LOG.warning("%s: %s", spec.name, error)
-        return _fall_back(spec, area, kept, error)
-    if kept is not None and kept.sha256 == snapshot.sha256:
-        snapshot = snapshots.seen_again(kept, snapshot)
-    LOG.info("%s: %d rows of %s", spec.name, len(frame), snapshot.edition or snapshot.url)
-    return _Answer(frame=frame, state=_state(spec, area, snapshot, len(frame), now=now))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathering:
+    """One round of asking."""
+
+    area: Area
+    folder: Path
+    held: Held
+    now: datetime
+    downloader: Downloader | None
+    wish: Wish
+
+    def ask(self, spec: SourceSpec) -> _Answer:
+        kept, hold = self.held(spec.name), self.wish.holds.get(spec.name)
+        if spec.switched_off:
+            return _not_set_up(spec, spec.switched_off)
+        if self.wish.ask_now and spec.name not in self.wish.ask_now:
+            return self._remembered(spec)
+        if spec.path is None and spec.kind not in ONLINE_KINDS:
+            return _not_named(spec, self.area, kept, now=self.now)
+        if hold is not None and hold.candidate is None:
+            return _kept_back(spec, self.area, kept, hold, now=self.now)
+        if kept is not None and self._is_good_still(spec, kept):
+            frame = _held_frame(spec, self.area, kept)
+            if frame is not None:
+                return _answer(spec, self.area, kept, frame, now=self.now)
+        return self._asked(spec, kept, hold)
+
+    def _remembered(self, spec: SourceSpec) -> _Answer:
+        recollection = _Recollection(
+            area=self.area,
+            folder=self.folder,
+            held=self.held,
+            now=self.now,
+            holds=self.wish.holds,
+        )
+        return recollection.ask(spec)
+
+    def _is_good_still(self, spec: SourceSpec, kept: Snapshot) -> bool:
+        age = self.now - kept.checked_at
+        is_due = not timedelta(0) <= age < timedelta(days=spec.every_days)
+        return not is_due and spec.name not in self.wish.ask_now
+
+    def _asked(self, spec: SourceSpec, kept: Snapshot | None, hold: Hold | None) -> _Answer:
+        try:
+            snapshot = KINDS[spec.kind].fetch(spec, self._errand(kept))
+            frame = KINDS[spec.kind].load(snapshot, spec, self.area)
+        except (DataError, SourceError) as error:
+            LOG.warning("%s: %s", spec.name, error)
+            return _fall_back(spec, self.area, kept, error, now=self.now)
+        faults = self._faults(spec, kept, snapshot, frame)
+        if faults:
+            since = hold.since if hold is not None else self.now
+            waiting = Hold(since=since, rule="; ".join(faults), candidate=snapshot)
+            LOG.warning("%s: held: %s", spec.name, waiting.rule)
+            return _kept_back(spec, self.area, kept, waiting, now=self.now)
+        if kept is not None and kept.sha256 == snapshot.sha256:
+            snapshot = snapshots.seen_again(kept, snapshot)
+        LOG.info("%s: %d rows of %s", spec.name, len(frame), snapshot.edition or snapshot.url)
+        return _answer(spec, self.area, snapshot, frame, now=self.now)
+
+    def _errand(self, kept: Snapshot | None) -> Errand:
+        return Errand(
+            area=self.area,
+            folder=self.folder,
+            now=self.now,
+            downloader=self.downloader,
+            held=kept if kept is not None and snapshots.is_whole(kept) else None,
+            wanted=self.wish.wanted,
+        )
+
+    def _faults(
+        self,
+        spec: SourceSpec,
+        kept: Snapshot | None,
+        snapshot: Snapshot,
+        frame: gpd.GeoDataFrame,
+    ) -> tuple[str, ...]:
+        """Compare with the last good set; what ships was looked at before it was shipped."""
+        if kept is None or kept.sha256 == snapshot.sha256 or _ships(spec):
+            return ()
+        before = _held_frame(spec, self.area, kept)
+        if before is None:
+            return ()
+        return gates.compared(before, frame, kinds.SCHEMAS[kinds.frame_of(spec.kind)].key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recollection:
+    """One round of remembering."""
+
+    area: Area
+    folder: Path | None
+    held: Held
+    now: datetime
+    holds: Mapping[str, Hold]
+
+    def ask(self, spec: SourceSpec) -> _Answer:
+        kept, hold = self.held(spec.name), self.holds.get(spec.name)
+        if spec.switched_off:
+            return _not_set_up(spec, spec.switched_off)
+        if hold is not None:
+            return _kept_back(spec, self.area, kept, hold, now=self.now)
+        if spec.kind in ONLINE_KINDS:
+            return _recalled_online(spec, self.area, kept, now=self.now)
+        frame = None if _ships(spec) else _held_frame(spec, self.area, kept)
+        if frame is not None and kept is not None:
+            return _answer(spec, self.area, kept, frame, now=self.now)
+        if spec.path is None:
+            return _not_named(spec, self.area, kept, now=self.now)
+        return self._read(spec, kept)
+
+    def _read(self, spec: SourceSpec, kept: Snapshot | None) -> _Answer:
+        try:
+            snapshot = self._taken(spec)
+            frame = KINDS[spec.kind].load(snapshot, spec, self.area)
+        except (DataError, SourceError) as error:
+            LOG.warning("%s: %s", spec.name, error)
+            return _fall_back(spec, self.area, kept, error, now=self.now)
+        if kept is not None and kept.sha256 == snapshot.sha256:
+            snapshot = snapshots.seen_again(kept, snapshot)
+        return _answer(spec, self.area, snapshot, frame, now=self.now)
+
+    def _taken(self, spec: SourceSpec) -> Snapshot:
+        if self.folder is None:
+            return snapshots.in_place(spec, now=self.now)
+        errand = Errand(area=self.area, folder=self.folder, now=self.now)
+        return KINDS[spec.kind].fetch(spec, errand)
 
 
 def _not_named(spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: datetime) -> _Answer:
     frame = _held_frame(spec, area, kept)
     if frame is not None and kept is not None:
-        return _Answer(frame=frame, state=_state(spec, area, kept, len(frame), now=now))
-    if spec.kind not in _MAY_BE_MISSING:
+        return _answer(spec, area, kept, frame, now=now)
+    if spec.kind not in kinds.OPTIONAL:
         raise SourceError(spec.name, "no file is named", "Give its path in the area file")
     return _not_set_up(spec, "No file or service is named for it on this installation.")
 
@@ -325,12 +384,31 @@ def _not_set_up(spec: SourceSpec, problem: str) -> _Answer:
     return _Answer(frame=None, state=state)
 
 
+def _kept_back(
+    spec: SourceSpec, area: Area, kept: Snapshot | None, hold: Hold, *, now: datetime
+) -> _Answer:
+    """Go on with the last good copy, and say what waits for a person."""
+    frame = _held_frame(spec, area, kept)
+    if frame is None and spec.kind not in kinds.OPTIONAL:
+        way_out = f"No earlier copy is held; lift it with `sinkwatch sources accept {spec.name}`"
+        raise SourceError(spec.name, f"it is on hold: {hold.rule}", way_out)
+    since = wording.date_text(wording.london_date(hold.since))
+    state = SourceState(
+        spec=spec,
+        status=SourceStatus.HELD,
+        snapshot=kept if frame is not None else None,
+        problem=f"On hold since {since}: {hold.rule}.",
+        n_rows=0 if frame is None else len(frame),
+        hold=hold,
+        age=_age(spec, area, kept, now=now),
+    )
+    return _Answer(frame=frame, state=state)
+
+
 def _recalled_online(
     spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: datetime
 ) -> _Answer:
     """Use the copy held of a service; one that was never asked has failed in nothing yet."""
-    if spec.switched_off:
-        return _not_set_up(spec, spec.switched_off)
     if kept is None:
         return _not_set_up(spec, "It has not been asked yet.")
     frame = _held_frame(spec, area, kept)
@@ -338,7 +416,7 @@ def _recalled_online(
         problem = "The copy held is gone or cannot be used; the next run asks again."
         state = SourceState(spec=spec, status=SourceStatus.FAILED, snapshot=None, problem=problem)
         return _Answer(frame=None, state=state)
-    return _Answer(frame=frame, state=_state(spec, area, kept, len(frame), now=now))
+    return _answer(spec, area, kept, frame, now=now)
 
 
 def _held_frame(spec: SourceSpec, area: Area, kept: Snapshot | None) -> gpd.GeoDataFrame | None:
@@ -364,51 +442,52 @@ def _ships(spec: SourceSpec) -> bool:
 
 
 def _fall_back(
-    spec: SourceSpec, area: Area, kept: Snapshot | None, error: DataError | SourceError
+    spec: SourceSpec,
+    area: Area,
+    kept: Snapshot | None,
+    error: DataError | SourceError,
+    *,
+    now: datetime,
 ) -> _Answer:
     frame = _held_frame(spec, area, kept)
-    if frame is None:
-        if spec.kind not in _MAY_BE_MISSING:
-            raise SourceError(
-                spec.name,
-                f"{error.rule}. {error.way_out}",
-                "No earlier copy is held, so nothing was done",
-            ) from error
-        state = SourceState(
-            spec=spec, status=SourceStatus.FAILED, snapshot=None, problem=str(error)
-        )
-        return _Answer(frame=None, state=state)
+    if frame is None and spec.kind not in kinds.OPTIONAL:
+        raise SourceError(
+            spec.name,
+            f"{error.rule}. {error.way_out}",
+            "No earlier copy is held, so nothing was done",
+        ) from error
     state = SourceState(
         spec=spec,
         status=SourceStatus.FAILED,
-        snapshot=kept,
+        snapshot=kept if frame is not None else None,
         problem=str(error),
-        n_rows=len(frame),
+        n_rows=0 if frame is None else len(frame),
+        age=_age(spec, area, kept, now=now),
     )
     return _Answer(frame=frame, state=state)
 
 
-def _refuse_sudden_emptiness(
-    spec: SourceSpec, frame: gpd.GeoDataFrame, kept: Snapshot | None, area: Area
-) -> None:
-    """Hold a data set that has lost every row: an empty file reads as "nothing near you"."""
-    if len(frame):
-        return
-    before = _held_frame(spec, area, kept)
-    n_before = 0 if before is None else len(before)
-    if n_before:
-        raise SourceError(
-            spec.name,
-            f"it holds 0 rows where the last good copy holds {n_before}",
-            "The last good copy stays in use; if it really is empty, remove that copy",
-        )
+def _answer(
+    spec: SourceSpec, area: Area, snapshot: Snapshot, frame: gpd.GeoDataFrame, *, now: datetime
+) -> _Answer:
+    age = _age(spec, area, snapshot, now=now)
+    state = SourceState(
+        spec=spec, status=SourceStatus.GOOD, snapshot=snapshot, n_rows=len(frame), age=age
+    )
+    if age is not Age.FRESH:
+        days = area.parameters.stale_after_days[spec.name]
+        problem = f"Last checked more than {days} days ago."
+        state = replace(state, status=SourceStatus.STALE, problem=problem)
+    return _Answer(frame=frame, state=state)
 
 
-def _state(
-    spec: SourceSpec, area: Area, snapshot: Snapshot, n_rows: int, *, now: datetime
-) -> SourceState:
-    days = area.parameters.stale_after_days.get(spec.name)
-    is_stale = days is not None and now - snapshot.checked_at > timedelta(days=days)
-    problem = f"Last checked more than {days} days ago." if is_stale else ""
-    status = SourceStatus.STALE if is_stale else SourceStatus.GOOD
-    return SourceState(spec=spec, status=status, snapshot=snapshot, problem=problem, n_rows=n_rows)
+def _age(spec: SourceSpec, area: Area, snapshot: Snapshot | None, *, now: datetime) -> Age:
+    if snapshot is None:
+        return Age.FRESH
+    since = now - snapshot.checked_at
+    steps = (
+        (Age.RED, area.parameters.red_after_days.get(spec.name)),
+        (Age.AMBER, area.parameters.stale_after_days.get(spec.name)),
+    )
+    reached = (age for age, days in steps if days is not None and since > timedelta(days=days))
+    return next(reached, Age.FRESH)

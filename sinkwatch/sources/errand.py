@@ -32,6 +32,8 @@ class Errand:
         The way out to the internet; None on an installation that asks nobody.
     held
         The last good copy of this source, whole; None if there is none.
+    wanted
+        Postcodes to look up that no list held has.
     """
 
     area: Area
@@ -39,6 +41,7 @@ class Errand:
     now: datetime
     downloader: Downloader | None = None
     held: Snapshot | None = None
+    wanted: tuple[str, ...] = ()
 
     def way_out(self, spec: SourceSpec) -> Downloader:
         """

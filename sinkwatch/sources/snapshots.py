@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import os
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,13 +16,18 @@ from sinkwatch.errors import SourceError
 from sinkwatch.model import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from sinkwatch.model import SourceSpec
     from sinkwatch.sources.errand import Errand
 
+LOG = logging.getLogger(__name__)
+
 PACKAGE_FILE: Final = "datapackage.json"
 """Frictionless Data Package that describes the files beside it."""
+
+KEPT_FOR: Final = timedelta(days=90)
+"""How long a copy or a raw answer is kept that is not in use (sinkwatch data gates)."""
 
 MOST_BYTES: Final = 200_000_000
 """Greatest size of a file that is taken in, bytes (limit for geology; others are far smaller)."""
@@ -275,6 +281,38 @@ def answered(
         licence=spec.licence,
         attribution=spec.attribution,
     )
+
+
+def prune(folder: Path, kept: Collection[Path], *, now: datetime) -> int:
+    """
+    Remove copies and raw answers that nobody has a use for any more.
+
+    Parameters
+    ----------
+    folder
+        Where copies are kept.
+    kept
+        Those in use, or waiting for a person.
+    now
+        The present time, UTC.
+
+    Returns
+    -------
+    n_removed
+        Files removed: those last written more than `KEPT_FOR` ago.
+    """
+    n_removed = 0
+    oldest = (now - KEPT_FOR).timestamp()
+    for path in sorted(found for found in folder.rglob("*") if found.is_file()):
+        if path in kept or path.stat().st_mtime >= oldest:
+            continue
+        try:
+            path.unlink()
+        except OSError as error:
+            LOG.warning("%s cannot be removed (%s)", path, error.strerror)
+        else:
+            n_removed += 1
+    return n_removed
 
 
 def sha256(content: bytes) -> str:

@@ -6,7 +6,19 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy
-from sqlalchemy import Column, Connection, MetaData, Table, Text
+from sqlalchemy import (
+    TIMESTAMP,
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    insert,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 from sinkwatch.errors import StoreError
@@ -53,7 +65,53 @@ def add_hosts(connection: Connection) -> None:
     ).create(connection)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (make_tables, add_hosts)
+def add_holds(connection: Connection) -> None:
+    """
+    Add the table of sources on hold, as schema 3 has it, and let a source be held.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    """
+    past = MetaData(naming_convention=tables.metadata.naming_convention)
+    Table(
+        "holds",
+        past,
+        Column("source", Text, primary_key=True),
+        Column("since", tables.UtcDateTime, nullable=False),
+        Column("rule", Text, nullable=False),
+        Column("candidate", tables.Json, nullable=False),
+        sqlite_strict=True,
+    ).create(connection)
+    # SQLite cannot change the rule of a column: the table is made anew, with its rows.
+    kept = connection.execute(text("SELECT * FROM source_states")).mappings().all()
+    connection.execute(text("DROP TABLE source_states"))
+    Table("snapshots", past, Column("snapshot_id", Integer, primary_key=True))
+    made = Table(
+        "source_states",
+        past,
+        Column("source", Text, primary_key=True),
+        Column("status", Text, nullable=False),
+        Column("problem", Text, nullable=False),
+        # As the database itself has it: the rows go back as they came.
+        Column("changed_at", _Moment, nullable=False),
+        Column("n_rows", Integer, nullable=False),
+        Column("snapshot_id", ForeignKey("snapshots.snapshot_id")),
+        CheckConstraint(
+            "status IN ('good', 'stale', 'held', 'failed', 'not_configured')", name="status_known"
+        ),
+        CheckConstraint("n_rows >= 0", name="n_rows_not_negative"),
+        sqlite_strict=True,
+    )
+    made.create(connection)
+    if kept:
+        connection.execute(insert(made), [dict(row) for row in kept])
+
+
+_Moment: Final = TIMESTAMP(timezone=True).with_variant(Text(), "sqlite")
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (make_tables, add_hosts, add_holds)
 """Number n is the n-th. The first always makes the newest tables, so a new database needs no
 other; each later one turns the schema before it into its own, for databases that exist."""
 

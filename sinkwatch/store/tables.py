@@ -295,6 +295,16 @@ hosts: Final = _table(
 )
 """Servers asked: when last, and until when they want to be left alone."""
 
+holds: Final = _table(
+    "holds",
+    Column("source", Text, primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("candidate", Json, nullable=False),
+)
+"""Sources of which nothing new is used until a person has looked. The candidate stands here and
+not among the snapshots, so that nothing can take it for one that is in use."""
+
 _INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,

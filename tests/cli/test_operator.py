@@ -1,4 +1,4 @@
-"""`sources`, `subscribers`, `outbox` and `doctor`: the operator's commands."""
+"""`subscribers`, `outbox` and `doctor`: the operator's commands."""
 
 from __future__ import annotations
 
@@ -12,35 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Sinkwatch = Callable[..., Any]
-
-
-class TestSources:
-    def test_each_source_tells_its_edition_and_where_it_came_from(
-        self, sinkwatch: Sinkwatch
-    ) -> None:
-        listed = {one["name"]: one for one in sinkwatch("sources", "list", "--json").json}
-        assert list(listed) == [
-            "geology",
-            "sinkholes",
-            "places",
-            "postcodes",
-            "cases",
-            "planit",
-            "planning",
-        ]
-        assert listed["sinkholes"]["rows"] == 19
-        assert len(listed["sinkholes"]["sha256"]) == 64
-        assert listed["postcodes"]["edition"] == "2014-08"
-        assert "Ordnance Survey" in listed["postcodes"]["attribution"]
-        assert listed["planning"]["status"] == "not_configured"
-        assert listed["planning"]["sha256"] is None
-        assert listed["planit"]["status"] == "not_configured"
-        assert "online = false" in listed["planit"]["problem"]
-
-    def test_people_can_read_it(self, sinkwatch: Sinkwatch) -> None:
-        lines = sinkwatch("sources", "list").out
-        assert "geology: up to date" in lines
-        assert "planning: not set up" in lines
 
 
 class TestSubscribers:

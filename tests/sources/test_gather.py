@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import shutil
 from dataclasses import replace
@@ -11,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sinkwatch import sources
+from sinkwatch import sources, wording
 from sinkwatch.errors import ConfigError, SourceError
-from sinkwatch.model import Area, Inputs, Snapshot, SourceSpec, SourceStatus
+from sinkwatch.model import Age, Area, Hold, Inputs, Snapshot, SourceSpec, SourceStatus
 from tests.sources.samples import DATA, NOW, SAMPLES, a_spec
 from tests.world import an_area, parameters
 
@@ -35,27 +37,34 @@ class World:
             shutil.copy(DATA / file, self.given)
         self.folder = tmp_path / "snapshots"
         self.held: dict[str, Snapshot] = {}
+        self.holds: dict[str, Hold] = {}
         self.specs = {kind: a_spec(kind, self.given / file) for kind, file in FILES.items()}
 
     def area(self, *more: SourceSpec) -> Area:
-        ages = dict.fromkeys(self.specs, 30)
-        return an_area(
-            sources=(*self.specs.values(), *more), parameters=parameters(stale_after_days=ages)
+        ages = parameters(
+            stale_after_days=dict.fromkeys(self.specs, 30),
+            red_after_days=dict.fromkeys(self.specs, 60),
         )
+        return an_area(sources=(*self.specs.values(), *more), parameters=ages)
 
-    def run(self, *more: SourceSpec, days: float = 0) -> Inputs:
+    def run(self, *more: SourceSpec, days: float = 0, ask_now: tuple[str, ...] = ()) -> Inputs:
         """Gather, and hold what is good, as a run does."""
         now = NOW + timedelta(days=days)
-        inputs = sources.gather(self.area(*more), self.folder, self.held.get, now=now)
+        wish = sources.Wish(holds=self.holds, ask_now=ask_now)
+        inputs = sources.gather(self.area(*more), self.folder, self.held.get, now=now, wish=wish)
         for state in inputs.states:
             if state.snapshot is not None and state.status is SourceStatus.GOOD:
                 self.held[state.spec.name] = state.snapshot
+            if state.hold is not None:
+                self.holds[state.spec.name] = state.hold
+            elif state.status is SourceStatus.GOOD:
+                self.holds.pop(state.spec.name, None)
         return inputs
 
     def recall(self, *more: SourceSpec, days: float = 0, keep: bool = False) -> Inputs:
         folder = self.folder if keep else None
         now = NOW + timedelta(days=days)
-        return sources.recall(self.area(*more), folder, self.held.get, now=now)
+        return sources.recall(self.area(*more), folder, self.held.get, now=now, holds=self.holds)
 
     def path(self, kind: str) -> Path:
         return self.given / FILES[kind]
@@ -265,10 +274,117 @@ def test_a_source_that_loses_every_row_at_once_is_held(world: World) -> None:
     before = world.run().applications
     world.path(PLANNING).write_text(TITLES)
     inputs = world.run(days=1)
-    status, problem, _ = told(inputs)
-    assert status is SourceStatus.FAILED
-    assert "it holds 0 rows where the last good copy holds 3" in problem
+    assert told(inputs) == (
+        SourceStatus.HELD,
+        "On hold since 2 July 2026: it holds 0 rows where the last good copy holds 3.",
+        3,
+    )
     assert inputs.applications.equals(before)
+
+
+def test_what_is_held_waits_with_its_provenance_and_is_held_since_the_first_time(
+    world: World,
+) -> None:
+    world.run()
+    world.path(PLANNING).write_text(TITLES)
+    world.run(days=1)
+    (state,) = (s for s in world.run(days=2).states if s.spec.kind == PLANNING)
+    assert state.hold is not None
+    assert state.hold.since == NOW + timedelta(days=1)
+    assert state.hold.candidate is not None
+    assert state.hold.candidate.path.read_text() == TITLES
+    assert state.snapshot == world.held[PLANNING]
+
+
+def test_a_source_that_answers_well_again_is_off_hold_by_itself(world: World) -> None:
+    world.run()
+    good = world.path(PLANNING).read_text()
+    world.path(PLANNING).write_text(TITLES)
+    world.run(days=1)
+    world.path(PLANNING).write_text(good)
+    assert told(world.run(days=2)) == (SourceStatus.GOOD, "", 3)
+
+
+def test_what_the_operator_takes_back_to_nothing_ships_unquestioned_in_an_upgrade(
+    world: World,
+) -> None:
+    world.run()
+    world.path(PLANNING).write_text(TITLES)
+    digest = hashlib.sha256(TITLES.encode()).hexdigest()
+    described = {"path": FILES[PLANNING], "hash": f"sha256:{digest}"}
+    (world.given / "datapackage.json").write_text(json.dumps({"resources": [described]}))
+    assert told(world.run(days=1)) == (SourceStatus.GOOD, "", 0)
+
+
+# ── On hold by hand, and when a source is due ────────────────────────────────────────────────
+
+
+def test_of_a_source_on_hold_by_hand_nothing_new_is_taken(world: World) -> None:
+    world.run()
+    world.holds[PLANNING] = Hold(since=NOW, rule=sources.BY_HAND)
+    world.path(PLANNING).write_text(f"{TITLES}26/9,Shop,pending\n")
+    for inputs in (world.run(days=1), world.recall(days=1)):
+        assert told(inputs) == (
+            SourceStatus.HELD,
+            "On hold since 1 July 2026: put on hold by hand.",
+            3,
+        )
+
+
+def test_one_on_hold_of_which_nothing_is_held_gives_nothing(world: World) -> None:
+    world.holds[PLANNING] = Hold(since=NOW, rule=sources.BY_HAND)
+    inputs = world.run()
+    assert told(inputs)[::2] == (SourceStatus.HELD, 0)
+    assert inputs.applications.empty
+
+
+def test_one_on_hold_that_nothing_can_be_done_without_says_how_to_lift_it(world: World) -> None:
+    world.holds["geology"] = Hold(since=NOW, rule=sources.BY_HAND)
+    with pytest.raises(SourceError, match="sinkwatch sources accept geology"):
+        world.run()
+
+
+def test_a_source_is_not_asked_while_its_last_answer_is_good(world: World) -> None:
+    world.run()
+    world.specs[PLANNING] = replace(world.specs[PLANNING], every_days=7)
+    world.path(PLANNING).write_text(f"{TITLES}26/9,Shop,pending\n")
+    for days in (0, 6.999):
+        inputs = world.run(days=days)
+        assert told(inputs) == (SourceStatus.GOOD, "", 3)
+        (state,) = (s for s in inputs.states if s.spec.kind == PLANNING)
+        assert state.snapshot is not None
+        assert state.snapshot.checked_at == NOW
+    assert told(world.run(days=7))[2] == 1
+
+
+def test_a_source_whose_answer_comes_from_the_future_is_asked(world: World) -> None:
+    world.run(days=400)
+    world.specs[PLANNING] = replace(world.specs[PLANNING], every_days=7)
+    world.path(PLANNING).write_text(f"{TITLES}26/9,Shop,pending\n")
+    assert told(world.run())[2] == 1
+
+
+def test_a_source_is_asked_early_if_its_copy_is_gone(world: World) -> None:
+    world.run()
+    world.specs[PLANNING] = replace(world.specs[PLANNING], every_days=7)
+    world.held[PLANNING].path.unlink()
+    world.path(PLANNING).write_text(f"{TITLES}26/9,Shop,pending\n")
+    assert told(world.run(days=1))[2] == 1
+
+
+def test_a_source_that_is_asked_for_by_name_is_asked_early_and_no_other(world: World) -> None:
+    world.run()
+    world.specs[PLANNING] = replace(world.specs[PLANNING], every_days=7)
+    for kind in (PLANNING, "cases"):
+        world.path(kind).write_text(world.path(kind).read_text().rstrip() + "\n\n")
+    inputs = world.run(days=1, ask_now=(PLANNING,))
+    checked = {
+        state.spec.name: state.snapshot.checked_at
+        for state in inputs.states
+        if state.snapshot is not None
+    }
+    assert checked[PLANNING] == NOW + timedelta(days=1)
+    assert {at for name, at in checked.items() if name != PLANNING} == {NOW}
 
 
 def test_an_emptiness_is_believed_once_the_copy_is_removed_as_the_message_says(
@@ -288,7 +404,22 @@ def test_what_was_last_checked_too_long_ago_is_stale_and_still_in_use(world: Wor
     assert told(world.recall(days=30)) == (SourceStatus.GOOD, "", 3)
     late = world.recall(days=30.001)
     assert told(late) == (SourceStatus.STALE, "Last checked more than 30 days ago.", 3)
+    assert {state.age for state in late.states} == {Age.AMBER}
+    later = world.recall(days=60.001)
+    assert {state.age for state in later.states} == {Age.RED}
+    assert wording.source_text(later.states[0]) == "long out of date"
     assert told(world.run(days=31)) == (SourceStatus.GOOD, "", 3)
+
+
+def test_a_source_that_keeps_failing_says_how_old_its_last_good_copy_is(world: World) -> None:
+    world.run()
+    world.path(PLANNING).unlink()
+    said = []
+    for days in (30, 31, 61):
+        (state,) = (s for s in world.run(days=days).states if s.spec.kind == PLANNING)
+        said.append(wording.source_text(state))
+    failed = "could not be read; the last good copy is in use"
+    assert said == [failed, f"{failed}, and out of date", f"{failed}, and long out of date"]
 
 
 def test_a_source_without_an_age_limit_never_grows_stale(world: World) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,13 @@ import pytest
 from sqlalchemy import Connection, inspect, make_url
 
 from sinkwatch.errors import StoreError
-from sinkwatch.store import Store, hosts, jobs
+from sinkwatch.model import SourceState, SourceStatus
+from sinkwatch.store import Store, hosts, jobs, runs
 from sinkwatch.store.migrations import MIGRATIONS, make_tables, migrate
 from sinkwatch.store.postgresql import PostgresBackend
 from sinkwatch.store.sqlite import SqliteBackend
 from sinkwatch.store.tables import metadata
+from tests.sources.samples import a_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -193,6 +196,7 @@ def test_a_database_of_schema_1_ends_with_the_very_tables_of_a_new_one(backend: 
     new = shape(backend)
     with backend.writer.begin() as connection:
         connection.exec_driver_sql("DROP TABLE hosts")
+        connection.exec_driver_sql("DROP TABLE holds")
         backend.set_schema_version(connection, 1)
     migrate(backend, MIGRATIONS, now=NOW)
     assert version(backend) == len(MIGRATIONS)
@@ -200,6 +204,35 @@ def test_a_database_of_schema_1_ends_with_the_very_tables_of_a_new_one(backend: 
     with backend.writer.begin() as connection:
         hosts.note_request(connection, "www.example.org", NOW)
         assert hosts.get(connection, "www.example.org").last_request_at == NOW
+
+
+def test_how_the_sources_stood_outlives_the_schema_in_which_none_could_be_held(
+    backend: Backend,
+) -> None:
+    migrate(backend, MIGRATIONS, now=NOW)
+    moment = "TEXT" if backend.name.startswith("/") else "TIMESTAMPTZ"
+    strict = " STRICT" if moment == "TEXT" else ""
+    state = SourceState(
+        spec=a_spec("geology", None), status=SourceStatus.FAILED, snapshot=None, problem="gone"
+    )
+    with backend.writer.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE holds")
+        connection.exec_driver_sql("DROP TABLE source_states")
+        connection.exec_driver_sql(
+            "CREATE TABLE source_states (source TEXT PRIMARY KEY, status TEXT NOT NULL "
+            "CHECK (status IN ('good', 'stale', 'failed', 'not_configured')), "
+            f"problem TEXT NOT NULL, changed_at {moment} NOT NULL, n_rows INTEGER NOT NULL, "
+            f"snapshot_id INTEGER REFERENCES snapshots){strict}"
+        )
+        runs.note_source(connection, state, NOW)
+        before = runs.source_notes(connection)
+        backend.set_schema_version(connection, 2)
+    migrate(backend, MIGRATIONS, now=NOW)
+    with backend.writer.begin() as connection:
+        assert runs.source_notes(connection) == before
+        assert before[0].changed_at == NOW
+        runs.note_source(connection, replace(state, status=SourceStatus.HELD), NOW)
+        assert [note.status for note in runs.source_notes(connection)] == [SourceStatus.HELD]
 
 
 def test_a_migration_that_breaks_a_reference_is_undone(sqlite_url: str) -> None:

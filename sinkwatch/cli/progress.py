@@ -1,0 +1,75 @@
+"""A bar on the terminal while a large file comes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from sinkwatch.services import Services
+
+
+class Bar:
+    """
+    Shows one file at a time on standard error.
+
+    Parameters
+    ----------
+    console
+        Where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextlib.contextmanager
+    def showing(self, title: str, n_bytes: int | None) -> Iterator[Callable[[int], None]]:
+        """
+        Show one file while it comes.
+
+        Parameters
+        ----------
+        title
+            Source and file.
+        n_bytes
+            Its size; None if the server does not say.
+
+        Yields
+        ------
+        advance
+            To be told how many bytes more have come.
+        """
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as shown:
+            task = shown.add_task(title, total=n_bytes)
+            yield lambda n_more: shown.advance(task, n_more)
+
+
+def shown(services: Services) -> Services:
+    """
+    Let a person see large files come; a log, a pipe or a scheduler sees nothing of it.
+
+    Parameters
+    ----------
+    services
+        As opened.
+
+    Returns
+    -------
+    services
+        With a bar if standard error is a terminal.
+    """
+    if not sys.stderr.isatty():
+        return services
+    return replace(services, progress=Bar(Console(stderr=True)))

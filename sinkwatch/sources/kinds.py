@@ -1,0 +1,133 @@
+"""Every kind of source that an area file may name, and which frame each fills."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final, Protocol
+
+from sinkwatch import schemas
+from sinkwatch.model import PLANNING_KINDS, Surroundings
+from sinkwatch.sources import applications, geology, planit, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import geopandas as gpd
+
+    from sinkwatch.model import Area, Snapshot, SourceSpec
+    from sinkwatch.sources.errand import Errand
+    from sinkwatch.sources.politeness import HostRule
+
+
+class Source(Protocol):
+    """A kind of source: a module or an object with these two functions."""
+
+    def fetch(self, spec: SourceSpec, errand: Errand) -> Snapshot:
+        """
+        Take a copy of what the source gives now.
+
+        Parameters
+        ----------
+        spec
+            The source.
+        errand
+            Where copies are kept, the time of the run, the way out, and the copy held.
+        """
+
+    def load(self, snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
+        """
+        Turn a copy into a checked frame, EPSG:27700.
+
+        Parameters
+        ----------
+        snapshot
+            The copy.
+        spec
+            The source.
+        area
+            The area.
+        """
+
+
+class OnlineSource(Source, Protocol):
+    """A kind of source that asks servers outside."""
+
+    def host_rules(self, spec: SourceSpec) -> Mapping[str, HostRule]:
+        """
+        Return the servers that a source asks, and how each may be asked.
+
+        Parameters
+        ----------
+        spec
+            The source.
+        """
+
+
+ONLINE: Final[Mapping[str, OnlineSource]] = {
+    "planit": planit,
+}
+"""Kinds of source that ask a service on the internet."""
+
+KINDS: Final[Mapping[str, Source]] = {
+    **ONLINE,
+    "geology": geology,
+    "sinkholes": tables.SINKHOLES,
+    "places": tables.PLACES,
+    "postcodes": tables.POSTCODES,
+    "cases": tables.CASES,
+    "applications": applications,
+}
+"""Kinds of source that an area file may name."""
+
+OPTIONAL: Final = frozenset(KINDS) - {"geology", "sinkholes", "places", "postcodes"}
+"""Kinds that the assessment can do without."""
+
+_GIVES: Final[Mapping[str, str]] = dict.fromkeys(PLANNING_KINDS, "applications")
+
+SCHEMAS: Final[Mapping[str, schemas.FrameSchema]] = {
+    "geology": schemas.GEOLOGY,
+    "sinkholes": schemas.SINKHOLES,
+    "places": schemas.PLACES,
+    "postcodes": schemas.POSTCODES,
+    "cases": schemas.CASES,
+    "applications": schemas.APPLICATIONS,
+    "names": schemas.NAMES,
+    "addresses": schemas.ADDRESSES,
+    "backdrop": schemas.BACKDROP,
+    "rocks": schemas.ROCKS,
+    "boreholes": schemas.BOREHOLES,
+    "designations": schemas.DESIGNATIONS,
+    "context": schemas.CONTEXT,
+}
+"""The contract of each frame."""
+
+EMPTY: Final[Mapping[str, Callable[[], gpd.GeoDataFrame]]] = {
+    "cases": tables.CASES.empty,
+    "applications": applications.empty,
+}
+"""What stands for a frame that no source gave and that others read all the same."""
+
+JOINED: Final[Mapping[str, Callable[[gpd.GeoDataFrame, gpd.GeoDataFrame], gpd.GeoDataFrame]]] = {
+    "applications": applications.joined,
+}
+"""Frames that several sources may fill, and how two become one; the later wins."""
+
+AROUND: Final = tuple(found.name for found in fields(Surroundings))
+"""Frames that decide no band."""
+
+
+def frame_of(kind: str) -> str:
+    """
+    Return the name of the frame that a kind of source fills.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+
+    Returns
+    -------
+    name
+        One of `SCHEMAS`.
+    """
+    return _GIVES.get(kind, kind)

@@ -32,7 +32,7 @@ from sinkwatch.model import (
 from sinkwatch.sources import snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy import Connection
 
@@ -219,6 +219,8 @@ def check(services: Services, words: str) -> Assessment:
         If the place lies outside Great Britain.
     """
     area = services.area
+    if services.settings.is_online() and services.has_store():
+        return _answered_online(services, words)
     grounds = tuple(spec for spec in area.sources if spec.kind not in PLANNING_KINDS)
     try:
         inputs = sources.recall(
@@ -229,6 +231,86 @@ def check(services: Services, words: str) -> Assessment:
         # Only an application's reference and what an operator has taken in need the database;
         # no other question waits for it to be opened.
         return _answered(area, recall(services), words)
+
+
+def _answered_online(services: Services, words: str) -> Assessment:
+    """Answer from what the services asked have given; look a postcode up that none of them has."""
+    try:
+        return _answered(services.area, recall(services), words)
+    except PlaceError:
+        if not look_up(services, words):
+            raise
+    return _answered(services.area, recall(services), words)
+
+
+def look_up(services: Services, words: str) -> bool:
+    """
+    Ask for a postcode that no list held has, if the operator has opted into such a service.
+
+    Parameters
+    ----------
+    services
+        Clock, store, area and the way out.
+    words
+        Perhaps a postcode.
+
+    Returns
+    -------
+    asked
+        False if it is no postcode of the area, or there is nobody to ask.
+    """
+    postcode = gazetteer.normalised_postcode(words)
+    names = [
+        spec.name
+        for spec in services.area.sources
+        if spec.kind in sources.LOOK_UPS and not spec.switched_off
+    ]
+    if postcode is None or postcode.partition(" ")[0] not in services.area.outcodes or not names:
+        return False
+    refresh(services, names, wanted=(postcode,))
+    return True
+
+
+def refresh(
+    services: Services, names: Collection[str], *, wanted: tuple[str, ...] = ()
+) -> tuple[SourceState, ...]:
+    """
+    Ask sources now, and keep what passes the gates; nothing is alerted or published.
+
+    Parameters
+    ----------
+    services
+        Clock, store, area and the way out.
+    names
+        Of the sources.
+    wanted
+        Postcodes to look up that no list held has.
+
+    Returns
+    -------
+    states
+        How the sources that were asked stand now.
+
+    Raises
+    ------
+    BusyError
+        If a run is at work.
+    """
+    now = services.clock()
+    with services.lock(), services.store() as store:
+        memory = recollect(services, store)
+        inputs = sources.gather(
+            services.area,
+            services.snapshots(),
+            memory.held.get,
+            now=now,
+            downloader=services.downloader(store),
+            wish=sources.Wish(holds=memory.holds, ask_now=names, wanted=wanted),
+        )
+        asked = tuple(found for found in inputs.states if found.spec.name in names)
+        with store.begin() as connection:
+            note_sources(connection, asked, now)
+    return asked
 
 
 def _answered(area: Area, inputs: Inputs, words: str) -> Assessment:

@@ -6,7 +6,8 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from sinkwatch import gazetteer, pipeline, survey
-from sinkwatch.model import Subscription, SubscriptionId
+from sinkwatch.errors import PlaceError
+from sinkwatch.model import Place, Subscription, SubscriptionId
 from sinkwatch.notify import addresses
 from sinkwatch.store import subscriptions
 
@@ -51,8 +52,7 @@ def subscribe(
     """
     address = addresses.address(email)
     now = services.clock()
-    names = survey.names(services.area, pipeline.recall(services))
-    place = gazetteer.postcode(names, postcode)
+    place = _place(services, postcode)
     added = Subscription(
         subscription_id=SubscriptionId(secrets.token_hex(_ID_BYTES)),
         email=address,
@@ -68,6 +68,20 @@ def subscribe(
         subscriptions.lift(connection, digest)
         subscriptions.add(connection, added, record, now)
     return added
+
+
+def _place(services: Services, postcode: str) -> Place:
+    """Find a postcode in the lists held; one that is in none is looked up if that is opted into."""
+    try:
+        return gazetteer.postcode(_names(services), postcode)
+    except PlaceError:
+        if not pipeline.look_up(services, postcode):
+            raise
+    return gazetteer.postcode(_names(services), postcode)
+
+
+def _names(services: Services) -> gazetteer.Gazetteer:
+    return survey.names(services.area, pipeline.recall(services))
 
 
 def listing(services: Services) -> tuple[Subscription, ...]:

@@ -70,22 +70,7 @@ def refresh(services: Services, names: Sequence[str] = ()) -> tuple[SourceState,
     specs = [_asked_here(services, name) for name in names] or [
         spec for spec in services.area.sources if not spec.switched_off
     ]
-    wish_names = frozenset(spec.name for spec in specs)
-    now = services.clock()
-    with services.lock(), services.store() as store:
-        memory = pipeline.recollect(services, store)
-        inputs = sources.gather(
-            services.area,
-            services.snapshots(),
-            memory.held.get,
-            now=now,
-            downloader=services.downloader(store),
-            wish=sources.Wish(holds=memory.holds, ask_now=wish_names),
-        )
-        asked = tuple(found for found in inputs.states if found.spec.name in wish_names)
-        with store.begin() as connection:
-            pipeline.note_sources(connection, asked, now)
-    return asked
+    return pipeline.refresh(services, frozenset(spec.name for spec in specs))
 
 
 def hold(services: Services, name: str) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch import wording
+from sinkwatch import gazetteer, wording
 from sinkwatch.errors import ConfigError, DataError, SourceError
 from sinkwatch.model import (
     ONLINE_KINDS,
@@ -26,7 +26,7 @@ from sinkwatch.model import (
 )
 from sinkwatch.sources import gates, kinds, snapshots
 from sinkwatch.sources.errand import Errand
-from sinkwatch.sources.kinds import KINDS, ONLINE, Source
+from sinkwatch.sources.kinds import KINDS, LOOK_UPS, ONLINE, Source
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sinkwatch.sources.download import Downloader
     from sinkwatch.sources.politeness import HostRule
 
-__all__ = ["KINDS", "ONLINE", "Source", "Wish", "gather", "host_rules", "recall"]
+__all__ = ["KINDS", "LOOK_UPS", "ONLINE", "Source", "Wish", "gather", "host_rules", "recall"]
 
 LOG = logging.getLogger(__name__)
 
@@ -180,10 +180,17 @@ class _Answer:
     state: SourceState
 
 
-def _gathered(area: Area, ask: Callable[[SourceSpec], _Answer]) -> Inputs:
+_Ask = Callable[[SourceSpec, Mapping[str, _Answer]], _Answer]
+"""Answers for one source, knowing the answers of those before it."""
+
+
+def _gathered(area: Area, ask: _Ask) -> Inputs:
     _check_known(area.sources)
     _check_kinds(area.sources)
-    answers = {spec.name: ask(spec) for spec in area.sources}
+    answers: dict[str, _Answer] = {}
+    # What looks up single postcodes is asked last: the others tell which are wanted.
+    for spec in sorted(area.sources, key=lambda spec: spec.kind in kinds.LOOK_UPS):
+        answers[spec.name] = ask(spec, answers)
     frames = {name: make() for name, make in kinds.EMPTY.items()}
     # What the operator gives by hand comes last, so that it wins.
     for spec in sorted(area.sources, key=lambda spec: spec.kind not in ONLINE_KINDS):
@@ -250,12 +257,12 @@ class _Gathering:
     downloader: Downloader | None
     wish: Wish
 
-    def ask(self, spec: SourceSpec) -> _Answer:
+    def ask(self, spec: SourceSpec, so_far: Mapping[str, _Answer]) -> _Answer:
         kept, hold = self.held(spec.name), self.wish.holds.get(spec.name)
         if spec.switched_off:
             return _not_set_up(spec, spec.switched_off)
         if self.wish.ask_now and spec.name not in self.wish.ask_now:
-            return self._remembered(spec)
+            return self._remembered(spec, so_far)
         if spec.path is None and spec.kind not in ONLINE_KINDS:
             return _not_named(spec, self.area, kept, now=self.now)
         if hold is not None and hold.candidate is None:
@@ -264,9 +271,10 @@ class _Gathering:
             frame = _held_frame(spec, self.area, kept)
             if frame is not None:
                 return _answer(spec, self.area, kept, frame, now=self.now)
-        return self._asked(spec, kept, hold)
+        wanted = _wanted(self.area, so_far) if spec.kind in kinds.LOOK_UPS else ()
+        return self._asked(spec, self._errand(kept, (*self.wish.wanted, *wanted)), kept, hold)
 
-    def _remembered(self, spec: SourceSpec) -> _Answer:
+    def _remembered(self, spec: SourceSpec, so_far: Mapping[str, _Answer]) -> _Answer:
         recollection = _Recollection(
             area=self.area,
             folder=self.folder,
@@ -274,16 +282,18 @@ class _Gathering:
             now=self.now,
             holds=self.wish.holds,
         )
-        return recollection.ask(spec)
+        return recollection.ask(spec, so_far)
 
     def _is_good_still(self, spec: SourceSpec, kept: Snapshot) -> bool:
         age = self.now - kept.checked_at
         is_due = not timedelta(0) <= age < timedelta(days=spec.every_days)
         return not is_due and spec.name not in self.wish.ask_now
 
-    def _asked(self, spec: SourceSpec, kept: Snapshot | None, hold: Hold | None) -> _Answer:
+    def _asked(
+        self, spec: SourceSpec, errand: Errand, kept: Snapshot | None, hold: Hold | None
+    ) -> _Answer:
         try:
-            snapshot = KINDS[spec.kind].fetch(spec, self._errand(kept))
+            snapshot = KINDS[spec.kind].fetch(spec, errand)
             frame = KINDS[spec.kind].load(snapshot, spec, self.area)
         except (DataError, SourceError) as error:
             LOG.warning("%s: %s", spec.name, error)
@@ -299,14 +309,14 @@ class _Gathering:
         LOG.info("%s: %d rows of %s", spec.name, len(frame), snapshot.edition or snapshot.url)
         return _answer(spec, self.area, snapshot, frame, now=self.now)
 
-    def _errand(self, kept: Snapshot | None) -> Errand:
+    def _errand(self, kept: Snapshot | None, wanted: tuple[str, ...]) -> Errand:
         return Errand(
             area=self.area,
             folder=self.folder,
             now=self.now,
             downloader=self.downloader,
             held=kept if kept is not None and snapshots.is_whole(kept) else None,
-            wanted=self.wish.wanted,
+            wanted=wanted,
         )
 
     def _faults(
@@ -335,7 +345,8 @@ class _Recollection:
     now: datetime
     holds: Mapping[str, Hold]
 
-    def ask(self, spec: SourceSpec) -> _Answer:
+    def ask(self, spec: SourceSpec, so_far: Mapping[str, _Answer]) -> _Answer:
+        del so_far
         kept, hold = self.held(spec.name), self.holds.get(spec.name)
         if spec.switched_off:
             return _not_set_up(spec, spec.switched_off)
@@ -366,6 +377,34 @@ class _Recollection:
             return snapshots.in_place(spec, now=self.now)
         errand = Errand(area=self.area, folder=self.folder, now=self.now)
         return KINDS[spec.kind].fetch(spec, errand)
+
+
+def _wanted(area: Area, so_far: Mapping[str, _Answer]) -> tuple[str, ...]:
+    """Return the postcodes of applications that have no point, where no list has them."""
+    frames = [
+        (kinds.frame_of(found.state.spec.kind), found.frame)
+        for found in so_far.values()
+        if found.frame is not None
+    ]
+    known = {code for name, frame in frames if name == "postcodes" for code in frame["postcode"]}
+    named = {
+        gazetteer.normalised_postcode(given) if isinstance(given, str) else None
+        for name, frame in frames
+        if name == "applications"
+        for given in frame.loc[frame.geometry.isna(), "postcode"]
+    } | {
+        gazetteer.postcode_in(address)
+        for name, frame in frames
+        if name == "applications"
+        for address in frame.loc[frame.geometry.isna(), "address"].dropna()
+    }
+    return tuple(
+        sorted(
+            code
+            for code in named
+            if code and code not in known and code.partition(" ")[0] in area.outcodes
+        )
+    )
 
 
 def _not_named(spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: datetime) -> _Answer:

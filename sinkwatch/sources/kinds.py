@@ -82,6 +82,9 @@ KINDS: Final[Mapping[str, Source]] = {
 OPTIONAL: Final = frozenset(KINDS) - {"geology", "sinkholes", "places", "postcodes"}
 """Kinds that the assessment can do without."""
 
+LOOK_UPS: Final = frozenset({"postcodes-io"})
+"""Kinds that look up single postcodes which no list held has."""
+
 _GIVES: Final[Mapping[str, str]] = dict.fromkeys(PLANNING_KINDS, "applications")
 
 SCHEMAS: Final[Mapping[str, schemas.FrameSchema]] = {

@@ -346,7 +346,10 @@ ONLINE_KINDS: Final = frozenset(
         "open-uprn",
         "openmap-local",
         "geosure-hex",
+        "geology-features",
         "bgs-features",
+        "bgs-boreholes",
+        "planning-designations",
         "postcodes-io",
         "price-paid",
         "overpass",
@@ -354,6 +357,23 @@ ONLINE_KINDS: Final = frozenset(
     }
 )
 """Kinds of source that ask a service on the internet, if the operator has switched that on."""
+
+CONTEXT_KINDS: Final = frozenset(
+    {
+        "planning-designations",
+        "open-names",
+        "open-uprn",
+        "openmap-local",
+        "geosure-hex",
+        "bgs-features",
+        "bgs-boreholes",
+        "postcodes-io",
+        "price-paid",
+        "overpass",
+        "environment-agency",
+    }
+)
+"""Kinds of source without which nothing that a resident is told would be missing."""
 
 PLANNING_KINDS: Final = frozenset({"applications", "planit", "planning-data", "idox"})
 """Kinds of source that give planning applications."""

@@ -24,6 +24,9 @@ ACCENT: Final = "#1b5e6b"
 WARNING: Final = "#8a4b00"
 """Words about sources that are out of date; never the only mark."""
 
+LONG_OUT_OF_DATE: Final = "#9b1c1c"
+"""Words about sources that are long out of date."""
+
 FONT: Final = "'Source Sans 3', 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """System faces only: no font is fetched."""
 

@@ -8,10 +8,17 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from sinkwatch.model import Age, EventKind, Evidence, SourceStatus
+from sinkwatch.model import (
+    CONTEXT_KINDS,
+    PLANNING_KINDS,
+    Age,
+    EventKind,
+    Evidence,
+    SourceStatus,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date, datetime
 
     from sinkwatch.model import SourceState
@@ -217,6 +224,56 @@ def source_text(state: SourceState) -> str:
         return _AGES[state.age] or SOURCE_STATUSES[state.status]
     age = f", and {_AGES[state.age]}" if state.age else ""
     return f"{SOURCE_STATUSES[state.status]}{age}"
+
+
+def bearing(states: Iterable[SourceState]) -> tuple[SourceState, ...]:
+    """
+    Leave out the sources of which a reader would miss nothing.
+
+    Parameters
+    ----------
+    states
+        How each source stands.
+
+    Returns
+    -------
+    bearing
+        Those in use or in trouble, and one that is not set up only if nothing stands in for it.
+    """
+    return tuple(state for state in states if _bears(state, states))
+
+
+def _bears(state: SourceState, states: Iterable[SourceState]) -> bool:
+    if state.status is not SourceStatus.NOT_CONFIGURED:
+        return True
+    if state.spec.kind in CONTEXT_KINDS:
+        return False
+    family = PLANNING_KINDS if state.spec.kind in PLANNING_KINDS else {state.spec.kind}
+    others = [other for other in states if other.spec.kind in family]
+    stands_in = (other.status is not SourceStatus.NOT_CONFIGURED for other in others)
+    return state is others[0] and not any(stands_in)
+
+
+def alarming(states: Iterable[SourceState]) -> tuple[SourceState, ...]:
+    """
+    Pick out the sources in trouble of which readers must hear before anything else.
+
+    Parameters
+    ----------
+    states
+        How each source stands.
+
+    Returns
+    -------
+    alarming
+        Those on which it rests what residents are told, that are stale, on hold or failed.
+    """
+    in_trouble = (SourceStatus.STALE, SourceStatus.HELD, SourceStatus.FAILED)
+    return tuple(
+        state
+        for state in states
+        if state.status in in_trouble and state.spec.kind not in CONTEXT_KINDS
+    )
 
 
 def london_date(moment: datetime) -> date:

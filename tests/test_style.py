@@ -29,7 +29,7 @@ def contrast(first: str, second: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("name", ["INK", "MUTED", "ACCENT", "WARNING"])
+@pytest.mark.parametrize("name", ["INK", "MUTED", "ACCENT", "WARNING", "LONG_OUT_OF_DATE"])
 def test_words_can_be_read_on_paper(name: str) -> None:
     assert contrast(COLOURS[name], style.PAPER) >= TEXT_CONTRAST
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinkwatch import wording
-from sinkwatch.model import EventKind, Evidence, SourceStatus
+from sinkwatch.model import Age, EventKind, Evidence, SourceSpec, SourceState, SourceStatus
 from tests.world import BANNED_WORDS, band_table
 
 if TYPE_CHECKING:
@@ -306,3 +306,70 @@ def test_an_earlier_copy_is_spoken_of_only_where_there_is_one(ripon_inputs: Inpu
     assert wording.source_text(held) == "could not be read; the last good copy is in use"
     assert wording.source_text(replace(held, snapshot=None)) == wording.NOTHING_HELD
     assert wording.source_text(ripon_inputs.states[0]) == "up to date"
+
+
+# ── Which sources a reader hears of ──────────────────────────────────────────────────────────
+
+
+def standing(*kinds: tuple[str, SourceStatus]) -> tuple[SourceState, ...]:
+    """Return how some sources stand, each named by its kind."""
+    return tuple(
+        SourceState(
+            spec=SourceSpec(
+                name=kind, kind=kind, title=kind, path=None, licence="", attribution=""
+            ),
+            status=status,
+            snapshot=None,
+        )
+        for kind, status in kinds
+    )
+
+
+OFF, GOOD = SourceStatus.NOT_CONFIGURED, SourceStatus.GOOD
+
+
+@pytest.mark.parametrize(
+    ("kinds", "heard_of"),
+    [
+        ([("planit", OFF), ("applications", OFF), ("open-uprn", OFF)], ["planit"]),
+        ([("planit", OFF), ("applications", GOOD), ("open-uprn", GOOD)],
+         ["applications", "open-uprn"]),
+        ([("planit", SourceStatus.FAILED), ("applications", OFF)], ["planit"]),
+        ([("geology", GOOD), ("cases", OFF)], ["geology", "cases"]),
+    ],
+    ids=[
+        "that no planning source is set up is said once",
+        "one that stands in for another is enough",
+        "one that fails is no less set up",
+        "what nothing stands in for is said to be missing",
+    ],
+)  # fmt: skip
+def test_a_reader_hears_of_what_is_in_use_and_of_what_is_missing(
+    kinds: list[tuple[str, SourceStatus]], heard_of: list[str]
+) -> None:
+    assert [state.spec.kind for state in wording.bearing(standing(*kinds))] == heard_of
+
+
+@pytest.mark.parametrize("status", SourceStatus)
+def test_trouble_with_what_residents_are_told_of_comes_before_all_else(
+    status: SourceStatus,
+) -> None:
+    states = standing(("planit", status), ("environment-agency", status))
+    is_trouble = status not in (GOOD, OFF)
+    assert wording.alarming(states) == (states[:1] if is_trouble else ())
+
+
+@pytest.mark.parametrize(
+    ("status", "age", "expected"),
+    [
+        (SourceStatus.STALE, Age.AMBER, "out of date"),
+        (SourceStatus.STALE, Age.RED, "long out of date"),
+        (SourceStatus.STALE, Age.FRESH, "out of date"),
+        (SourceStatus.HELD, Age.FRESH, "on hold; the last good copy is in use"),
+        (SourceStatus.HELD, Age.RED, "on hold; the last good copy is in use, and long out of date"),
+    ],
+)
+def test_how_old_the_good_data_is_is_said(
+    ripon_inputs: Inputs, status: SourceStatus, age: Age, expected: str
+) -> None:
+    assert wording.source_text(replace(ripon_inputs.states[0], status=status, age=age)) == expected

@@ -217,7 +217,7 @@ def _words(digest: Digest, context: Context, frame: Frame) -> dict[str, object]:
         "caption": _CAPTION,
         "ground": _ground(subscription, context),
         "what_to_do": list(_what_to_do(digest, context)),
-        "sources": [_source(state) for state in context.sources],
+        "sources": [_source(state) for state in wording.bearing(context.sources)],
         "credits": _credits(context.sources),
         "limits": wording.LIMITS,
         "consent": (
@@ -242,10 +242,9 @@ def _catch_up(digest: Digest) -> Iterator[str]:
 
 
 def _banners(sources: tuple[SourceState, ...]) -> Iterator[str]:
-    for state in sources:
-        if state.status in (SourceStatus.STALE, SourceStatus.HELD, SourceStatus.FAILED):
-            standing = wording.source_text(state)
-            yield f"{_name(state)}: {standing}. {_dates(state)} What is new may be missing here."
+    for state in wording.alarming(sources):
+        standing = wording.source_text(state)
+        yield f"{_name(state)}: {standing}. {_dates(state)} What is new may be missing here."
 
 
 def _source(state: SourceState) -> str:

@@ -183,6 +183,7 @@ def _context(frame: Frame) -> dict[str, object]:
         "version": frame.version,
         "contact": frame.contact,
         "sources": sources.gather(findings),
+        "warnings": sources.warnings(findings),
         "applications_shown": sources.count_applications(findings),
         "about_applications": sources.about_applications(findings),
         "title": f"Recorded ground collapse and the {area.ground} around {area.name}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import wording
-from sinkwatch.model import PLANNING_KINDS, SourceStatus
+from sinkwatch.model import PLANNING_KINDS, Age, SourceStatus
 from sinkwatch.publish import public
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Source:
         nothing was ever held.
     status
         Good, stale, failed or not configured.
+    is_long_out_of_date
+        Whether its good data is so old that this comes before all else.
     status_text
         The same in words, with what went wrong.
     n_rows
@@ -65,6 +67,7 @@ class Source:
     retrieved: Day | None
     checked: Day | None
     status: SourceStatus
+    is_long_out_of_date: bool
     status_text: str
     n_rows: int
     stale_after_days: int | None
@@ -83,9 +86,26 @@ def gather(findings: Findings) -> tuple[Source, ...]:
     Returns
     -------
     sources
-        Good ones and others alike.
+        Good ones and others alike; not those of which a reader would miss nothing.
     """
-    return tuple(_source(findings, state) for state in findings.sources)
+    return tuple(_source(findings, state) for state in wording.bearing(findings.sources))
+
+
+def warnings(findings: Findings) -> tuple[Source, ...]:
+    """
+    Return the sources of whose trouble a reader must hear before anything else.
+
+    Parameters
+    ----------
+    findings
+        Of one run.
+
+    Returns
+    -------
+    sources
+        In the area's order.
+    """
+    return tuple(_source(findings, state) for state in wording.alarming(findings.sources))
 
 
 def about_applications(findings: Findings) -> str:
@@ -210,6 +230,7 @@ def _source(findings: Findings, state: SourceState) -> Source:
         retrieved=_day(snapshot.retrieved_at) if snapshot else None,
         checked=_day(snapshot.checked_at) if snapshot else None,
         status=state.status,
+        is_long_out_of_date=state.age is Age.RED,
         status_text=f"{said}: {problem}" if problem else said,
         n_rows=state.n_rows,
         stale_after_days=findings.area.parameters.stale_after_days.get(spec.name),

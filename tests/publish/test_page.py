@@ -58,7 +58,7 @@ def test_every_record_site_application_decision_and_source_is_in_the_tables(
         *findings.sinkholes["date_text"],
         *findings.cases["step"].str[1:],
         *(assessment.place.label for assessment in findings.sites),
-        *(state.spec.title for state in findings.sources),
+        *(state.spec.title for state in wording.bearing(findings.sources)),
         *(wording.clean(text) for text in findings.applications["reference"]),
         *(reason.text for site in findings.sites for reason in site.reasons),
     ]

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
-import os
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
 from sinkwatch.errors import SourceError
+from sinkwatch.sources import parts, receipts
+from sinkwatch.sources.progress import QUIET, Meter, Progress
+from sinkwatch.sources.receipts import Download, DownloadStatus, Expected
 from sinkwatch.sources.wire import Line, WireError
 
 if TYPE_CHECKING:
     import requests
 
     from sinkwatch.sources.politeness import HostNotes, HostRule
+
+__all__ = ["Download", "DownloadStatus", "Downloader", "Expected", "user_agent"]
 
 LOG = logging.getLogger(__name__)
 
@@ -41,7 +42,9 @@ MOST_REDIRECTS: Final = 3
 """Redirects that are followed, each checked like a first request (sinkwatch data gates)."""
 
 _OK: Final = 200
+_PARTIAL: Final = 206
 _NOT_MODIFIED: Final = 304
+_NO_SUCH_RANGE: Final = 416
 _TOO_MANY: Final = 429
 _UNAVAILABLE: Final = 503
 _PASSING: Final = frozenset({408, 500, 502, 503, 504})
@@ -54,51 +57,13 @@ _KEPT: Final = "What is held stays in use; the next run asks again"
 _LOOK: Final = "What is held stays in use; look at what has changed there"
 
 
-class DownloadStatus(StrEnum):
-    """Whether a server answered with other bytes than before."""
-
-    NEW = "new"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """
-    One answer, on disk.
-
-    Attributes
-    ----------
-    status
-        Whether its bytes were sent now, or the server vouched for those held.
-    path
-        Where they lie.
-    url
-        What was asked for, before any redirect.
-    sha256, n_bytes
-        Of the decoded bytes.
-    etag, last_modified, content_type
-        As the server says them; empty if it does not.
-    retrieved_at
-        When these bytes were had, UTC.
-    """
-
-    status: DownloadStatus
-    path: Path
-    url: str
-    sha256: str
-    n_bytes: int
-    etag: str
-    last_modified: str
-    content_type: str
-    retrieved_at: datetime
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
     source: str
     url: str
     target: Path
     held: Download | None
+    expected: Expected | None
 
     def refusal(self, rule: str, way_out: str = _LOOK, *, retryable: bool = False) -> SourceError:
         return SourceError(self.source, rule, way_out, url=self.url, retryable=retryable)
@@ -167,6 +132,8 @@ class Downloader:
         Gives the present time, UTC.
     wait
         Waits that many seconds.
+    progress
+        Shows large files while they come.
     """
 
     rules: Mapping[str, HostRule]
@@ -174,10 +141,16 @@ class Downloader:
     agent: str
     clock: Callable[[], datetime]
     wait: Callable[[float], None]
+    progress: Progress = QUIET
 
-    def get(self, source: str, url: str, target: Path) -> Download:
+    def get(
+        self, source: str, url: str, target: Path, *, expected: Expected | None = None
+    ) -> Download:
         """
         Get a file, or learn that the one held is still the same.
+
+        What has come of a large file when the line is lost stays beside `target`; the next time
+        it is gone on with, if the server can tell that it is still the same.
 
         Parameters
         ----------
@@ -188,6 +161,9 @@ class Downloader:
         target
             Where its bytes are to lie. If they do already, and beside them what the server said
             of them, it is asked for them only if they have changed.
+        expected
+            What the publisher says of the file elsewhere. If it lies at `target` already, nobody
+            is asked.
 
         Returns
         -------
@@ -198,16 +174,30 @@ class Downloader:
         ------
         SourceError
             If the server is not on the list or lies in a private network, wants to be left
-            alone, refuses, answers too much, too little or too slowly, or the file cannot be
-            written. What lay at `target` before is untouched then.
+            alone, refuses, answers too much, too little, too slowly or another file than the one
+            expected, or the file cannot be written. What lay at `target` before is untouched then.
         """
-        task = _Task(source=source, url=url, target=target, held=_held(url, target))
-        asked = url
+        had = None if expected is None else receipts.had(url, target, expected)
+        if had is not None:
+            LOG.info("%s: %s is the one that is published", source, target.name)
+            return had
+        # What is held and is not what is expected has changed, whatever a server says of it.
+        held = receipts.held(url, target) if expected is None else None
+        task = _Task(source=source, url=url, target=target, held=held, expected=expected)
+        try:
+            return self._followed(task)
+        except SourceError as error:
+            if not error.retryable:
+                parts.discard(target)
+            raise
+
+    def _followed(self, task: _Task) -> Download:
+        asked = task.url
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 return self._tried(task, asked, self._rule(task, asked))
             except _Moved as moved:
-                LOG.info("%s: %s leads to %s", source, asked, moved.url)
+                LOG.info("%s: %s leads to %s", task.source, asked, moved.url)
                 asked = moved.url
         raise task.refusal(f"it leads elsewhere more than {MOST_REDIRECTS} times")
 
@@ -223,10 +213,10 @@ class Downloader:
         return rule
 
     def _tried(self, task: _Task, url: str, rule: HostRule) -> Download:
-        n_tries = 0
+        n_tries, spacing_s = 0, rule.spacing_s
         while True:
             n_tries += 1
-            self._keep_apart(task, urlsplit(url).netloc, rule)
+            self._keep_apart(task, urlsplit(url).netloc, spacing_s)
             try:
                 return self._asked(task, url, rule)
             except WireError as error:
@@ -235,11 +225,13 @@ class Downloader:
                         error.rule, _KEPT if error.may_pass else _LOOK, retryable=error.may_pass
                     ) from error
                 LOG.warning("%s: try %d of %d: %s", task.source, n_tries, TRIES, error.rule)
+                # Who was not reached was not asked: the wait below is enough.
+                spacing_s = rule.spacing_s if error.reached else 0.0
             # Not urllib3's own retries: they sleep by themselves, neither keep the spacing nor
             # note it, and read the whole of a refused answer into memory first.
             self.wait(_BACK_OFF_S[n_tries - 1] + random.random())  # noqa: S311 - spreads load only
 
-    def _keep_apart(self, task: _Task, host: str, rule: HostRule) -> None:
+    def _keep_apart(self, task: _Task, host: str, spacing_s: float) -> None:
         """Wait until a server may be asked, and note that it is asked now."""
         now = self.clock()
         not_before = self.notes.not_before(host)
@@ -252,28 +244,26 @@ class Downloader:
                 retryable=True,
             )
         last = self.notes.last_request_at(host)
-        since_s = rule.spacing_s if last is None else (now - last).total_seconds()
-        if 0 <= since_s < rule.spacing_s:
-            self.wait(rule.spacing_s - since_s)
+        since_s = spacing_s if last is None else (now - last).total_seconds()
+        if 0 <= since_s < spacing_s:
+            self.wait(spacing_s - since_s)
         self.notes.note_request(host, self.clock())
 
     def _asked(self, task: _Task, url: str, rule: HostRule) -> Download:
+        earlier = parts.earlier(task.target, task.url)
         with Line(rule) as line:
-            response = line.ask(url, self._headers(task))
+            response = line.ask(url, self._headers(task, earlier))
             self._refuse_unwilling(task, urlsplit(url).netloc, response)
             if response.status_code in _REDIRECTS:
                 raise _Moved(_destination(url, response))
             if response.status_code == _NOT_MODIFIED and task.held is not None:
                 LOG.info("%s: %s has not changed", task.source, task.url)
+                parts.discard(task.target)
                 return task.held
-            if response.status_code != _OK:
-                raise WireError(
-                    f"it answered with status {response.status_code}",
-                    may_pass=response.status_code in _PASSING,
-                )
-            return self._received(task, response, line.content(response))
+            begun = _begun(task, earlier, response)
+            return self._received(task, begun, line.content(response, n_before=begun.n_bytes))
 
-    def _headers(self, task: _Task) -> dict[str, str]:
+    def _headers(self, task: _Task, earlier: parts.Begun | None) -> dict[str, str]:
         headers = {
             "User-Agent": self.agent,
             "Accept": "*/*",
@@ -284,7 +274,7 @@ class Downloader:
             headers["If-None-Match"] = task.held.etag
         if task.held is not None and task.held.last_modified:
             headers["If-Modified-Since"] = task.held.last_modified
-        return headers
+        return headers | (earlier.headers() if earlier is not None else {})
 
     def _refuse_unwilling(self, task: _Task, host: str, response: requests.Response) -> None:
         """Keep for how long a server wants to be left alone; it is not asked again in this run."""
@@ -303,31 +293,97 @@ class Downloader:
             retryable=True,
         )
 
-    def _received(
-        self, task: _Task, response: requests.Response, chunks: Iterable[bytes]
-    ) -> Download:
-        part = task.target.with_name(f".{task.target.name}.part")
-        try:
-            sha256, n_bytes = _written(task, part, chunks)
-            download = Download(
-                status=DownloadStatus.NEW,
-                path=task.target,
-                url=task.url,
-                sha256=sha256,
-                n_bytes=n_bytes,
-                etag=response.headers.get("ETag", ""),
-                last_modified=response.headers.get("Last-Modified", ""),
-                content_type=response.headers.get("Content-Type", ""),
-                retrieved_at=self.clock(),
-            )
+    def _received(self, task: _Task, begun: parts.Begun, chunks: Iterator[bytes]) -> Download:
+        size = begun.n_whole if task.expected is None else task.expected.n_bytes
+        with contextlib.ExitStack() as closing:
             with task.writing():
-                part.replace(task.target)
-                _note_beside(download)
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink()
-        LOG.info("%s: %d bytes of %s", task.source, n_bytes, task.url)
+                part = closing.enter_context(parts.Part(task.target, begun))
+            if begun.n_whole is not None:
+                _refuse_another_size(task, begun.n_whole)
+            title = f"{task.source}: {task.target.name}"
+            meter = closing.enter_context(Meter(self.progress, title, size))
+            meter.count(part.n_bytes)
+            for chunk in chunks:  # what goes wrong here is the server's
+                with task.writing():
+                    part.add(chunk)
+                meter.count(len(chunk))
+                _refuse_longer(task, part.n_bytes)
+            _refuse_another(task, begun, part)
+            return self._finished(task, begun, part)
+
+    def _finished(self, task: _Task, begun: parts.Begun, part: parts.Part) -> Download:
+        download = Download(
+            status=DownloadStatus.NEW,
+            path=task.target,
+            url=task.url,
+            sha256=part.sha256(),
+            n_bytes=part.n_bytes,
+            etag=begun.etag,
+            last_modified=begun.last_modified,
+            content_type=begun.content_type,
+            retrieved_at=self.clock(),
+        )
+        with task.writing():
+            part.finish()
+            receipts.keep(download)
+        LOG.info("%s: %d bytes of %s", task.source, download.n_bytes, task.url)
         return download
+
+
+def _begun(task: _Task, earlier: parts.Begun | None, response: requests.Response) -> parts.Begun:
+    """Return what an answer begins to send, or goes on with; refuse what does neither."""
+    status = response.status_code
+    if status == _OK:
+        return parts.anew(task.url, response.headers)
+    if earlier is not None and status in {_PARTIAL, _NO_SUCH_RANGE}:
+        begun = earlier.gone_on_with(response.headers) if status == _PARTIAL else None
+        if begun is not None:
+            LOG.info("%s: %s goes on from byte %d", task.source, task.url, begun.n_bytes)
+            return begun
+        parts.discard(task.target)  # so that the next try is for the whole
+        raise WireError(
+            f"it was asked for the bytes from {earlier.n_bytes:,} on and does not send them "
+            f"(status {status})",
+            may_pass=True,
+        )
+    raise WireError(f"it answered with status {status}", may_pass=status in _PASSING)
+
+
+def _refuse_another_size(task: _Task, n_bytes: int) -> None:
+    if task.expected is not None and n_bytes != task.expected.n_bytes:
+        raise task.refusal(
+            f"its answer has {n_bytes:,} bytes, not the {task.expected.n_bytes:,} that its "
+            "publisher states",
+            _KEPT,
+            retryable=True,
+        )
+
+
+def _refuse_longer(task: _Task, n_bytes: int) -> None:
+    if task.expected is not None and n_bytes > task.expected.n_bytes:
+        raise task.refusal(
+            f"its answer is longer than the {task.expected.n_bytes:,} bytes that its publisher "
+            "states",
+            _KEPT,
+            retryable=True,
+        )
+
+
+def _refuse_another(task: _Task, begun: parts.Begun, part: parts.Part) -> None:
+    """Refuse a file that has come to its end and is not whole, or not the one meant."""
+    if begun.n_whole is not None and part.n_bytes != begun.n_whole:
+        raise WireError("its answer breaks off", may_pass=True)
+    _refuse_another_size(task, part.n_bytes)
+    if task.expected is None:
+        return
+    with task.writing():
+        md5 = part.md5()
+    if not task.expected.fits(part.n_bytes, md5):
+        raise task.refusal(
+            f"its answer has MD5 {md5}, not the {task.expected.md5[:32]} that its publisher states",
+            _KEPT,
+            retryable=True,
+        )
 
 
 def _destination(url: str, response: requests.Response) -> str:
@@ -346,56 +402,3 @@ def _retry_after(said: str, now: datetime) -> datetime:
     except ValueError:
         return now + HOLD_OFF_UNSAID
     return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-
-
-def _written(task: _Task, part: Path, chunks: Iterable[bytes]) -> tuple[str, int]:
-    """Write to a name that nobody reads, and return SHA-256 and size."""
-    digest, n_bytes = hashlib.sha256(), 0
-    with task.writing():
-        part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = part.open("wb")
-    with file:
-        for chunk in chunks:  # what goes wrong here is the server's
-            digest.update(chunk)
-            n_bytes += len(chunk)
-            with task.writing():
-                file.write(chunk)
-        with task.writing():
-            file.flush()
-            os.fsync(file.fileno())
-    return digest.hexdigest(), n_bytes
-
-
-# ── What the server said of a file, kept beside it ───────────────────────────────────────────
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f"{target.name}.said.json")
-
-
-def _note_beside(download: Download) -> None:
-    said = asdict(download) | {
-        "path": download.path.name,
-        "retrieved_at": download.retrieved_at.isoformat(),
-    }
-    _beside(download.path).write_text(json.dumps(said, indent=1), encoding="utf-8")
-
-
-def _held(url: str, target: Path) -> Download | None:
-    """Return the file held, if it is what the server was asked for and still whole."""
-    try:
-        said = json.loads(_beside(target).read_bytes())
-        held = Download(
-            **said
-            | {
-                "status": DownloadStatus.UNCHANGED,
-                "path": target,
-                "retrieved_at": datetime.fromisoformat(said["retrieved_at"]),
-            }
-        )
-        with target.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    is_it = (held.url, held.sha256) == (url, digest)
-    return held if is_it and (held.etag or held.last_modified) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,10 @@ class HostRule:
         Largest answer, decoded, bytes.
     connect_s, read_s, whole_s
         How long it may take to be reached, to say anything more, and to answer whole, seconds.
+    least_bytes_per_s
+        For large files: each so many bytes that have come, as they travel, allow a second more
+        than `whole_s`. An answer that drips earns none; one of 600 MB at 100,000 bytes a second
+        has 6,000 s. Without it `whole_s` holds whatever the size.
     is_a_peer_of_tests
         Whether it lies on this machine and speaks plain HTTP; no setting leads here.
     """
@@ -31,6 +36,7 @@ class HostRule:
     connect_s: float = 10.0
     read_s: float = 60.0
     whole_s: float = 120.0
+    least_bytes_per_s: float = math.inf
     is_a_peer_of_tests: bool = False
 
 

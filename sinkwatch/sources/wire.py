@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -39,17 +40,20 @@ class WireError(Exception):
         What went wrong.
     may_pass
         Whether the same request may succeed a moment later.
+    reached
+        Whether there was a connection: if not, the server knows nothing of the request.
 
     Attributes
     ----------
-    rule, may_pass
+    rule, may_pass, reached
         As given.
     """
 
-    def __init__(self, rule: str, *, may_pass: bool) -> None:
+    def __init__(self, rule: str, *, may_pass: bool, reached: bool = True) -> None:
         super().__init__(rule)
         self.rule = rule
         self.may_pass = may_pass
+        self.reached = reached
 
 
 class Line:
@@ -69,14 +73,16 @@ class Line:
         self._session = requests.Session()
         self._response: requests.Response | None = None
         self._wire: socket.socket | None = None
+        self._n_bytes = 0
+        self._began_s = time.monotonic()
         self._was_cut = False
         # A server that says one byte a minute is never silent for long enough to time out.
-        self._scissors = threading.Timer(rule.whole_s, self._cut)
-        self._scissors.daemon = True
+        self._is_over = threading.Event()
+        self._watch = threading.Thread(target=self._cut_in_time, daemon=True)
 
     def __enter__(self) -> Self:
         """Begin to count the time."""
-        self._scissors.start()
+        self._watch.start()
         return self
 
     def __exit__(
@@ -86,8 +92,8 @@ class Line:
         trace: TracebackType | None,
     ) -> None:
         """Close everything."""
-        self._scissors.cancel()
-        self._scissors.join()
+        self._is_over.set()
+        self._watch.join()
         if self._response is not None:
             self._response.close()
         self._session.close()
@@ -129,7 +135,7 @@ class Line:
             )
         return self._response
 
-    def content(self, response: requests.Response) -> Iterator[bytes]:
+    def content(self, response: requests.Response, *, n_before: int = 0) -> Iterator[bytes]:
         """
         Read the body, decoded.
 
@@ -137,11 +143,13 @@ class Line:
         ----------
         response
             What `ask` returned.
+        n_before
+            Bytes of the same file that an earlier answer brought.
 
         Yields
         ------
         chunk
-            A few bytes more, never more in all than the rule allows.
+            A few bytes more, never more of the file in all than the rule allows.
 
         Raises
         ------
@@ -150,22 +158,21 @@ class Line:
         """
         most = self._rule.most_bytes
         said = response.headers.get("Content-Length", "")
-        if said.isdecimal() and int(said) > most:
+        if said.isdecimal() and n_before + int(said) > most:
             raise _too_large(most)
-        n_bytes = 0
+        n_bytes = n_before
         for chunk in _decoded(response.headers, self._raw(response)):
             n_bytes += len(chunk)
             if n_bytes > most:
                 raise _too_large(most)
             yield chunk
-        if not n_bytes:
+        if n_bytes == n_before:
             raise WireError("its answer is empty", may_pass=False)
 
     def _raw(self, response: requests.Response) -> Iterator[bytes]:
-        n_bytes = 0
         while chunk := self._next(response):
-            n_bytes += len(chunk)
-            if n_bytes > self._rule.most_bytes:  # what decodes to nothing counts as well
+            self._n_bytes += len(chunk)
+            if self._n_bytes > self._rule.most_bytes:  # what decodes to nothing counts as well
                 raise _too_large(self._rule.most_bytes)
             yield chunk
 
@@ -182,10 +189,19 @@ class Line:
         try:
             yield
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise (self._too_slow() if self._was_cut else _in_plain_words(error)) from error
+            if self._was_cut:
+                raise self._too_slow() from error
+            raise _in_plain_words(error, reached=self._wire is not None) from error
 
     def _too_slow(self) -> WireError:
-        return WireError(f"it had not answered whole after {self._rule.whole_s:g} s", may_pass=True)
+        return WireError(
+            f"it had not answered whole after {round(self._allowed_s(), 1):g} s",
+            may_pass=True,
+            reached=self._wire is not None,
+        )
+
+    def _allowed_s(self) -> float:
+        return self._rule.whole_s + self._n_bytes / self._rule.least_bytes_per_s
 
     def _connected(self, wire: socket.socket) -> None:
         """Look at who has answered, before a byte is sent: a name may lead anywhere by now."""
@@ -193,8 +209,13 @@ class Line:
         if not self._rule.is_a_peer_of_tests and not is_public(address):
             raise WireError(f"it lies at {address}, which is no public address", may_pass=False)
         self._wire = wire.dup()
+        if self._was_cut:  # while there was nothing yet to cut
+            raise self._too_slow()
 
-    def _cut(self) -> None:
+    def _cut_in_time(self) -> None:
+        while (left_s := self._began_s + self._allowed_s() - time.monotonic()) > 0:
+            if self._is_over.wait(left_s):
+                return
         self._was_cut = True
         if self._wire is not None:
             with contextlib.suppress(OSError):
@@ -317,6 +338,6 @@ _WORDS: Final[tuple[tuple[type[Exception], str, bool], ...]] = (
 """The first that fits; `requests` errors are OSErrors too."""
 
 
-def _in_plain_words(error: Exception) -> WireError:
+def _in_plain_words(error: Exception, *, reached: bool) -> WireError:
     words, may_pass = next((w, p) for kind, w, p in _WORDS if isinstance(error, kind))
-    return WireError(f"{words} ({type(error).__name__})", may_pass=may_pass)
+    return WireError(f"{words} ({type(error).__name__})", may_pass=may_pass, reached=reached)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,7 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.raw:
             self.wfile.write(answer.raw)
             return
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        if "Date" not in answer.headers:
+            self.send_header("Date", self.date_time_string())
         for name, value in answer.headers.items():
             self.send_header(name, value)
         pieces = [answer.body] if isinstance(answer.body, bytes) else answer.body
@@ -120,9 +123,49 @@ def one_after_another(*answers: Answer) -> Answers:
     return lambda _: next(coming)
 
 
+class File:
+    """
+    A file as a web server with byte ranges serves it (RFC 9110, 13.1.5 and 14).
+
+    Its first answers break off after so many bytes each, and say all the same how long they are.
+    """
+
+    def __init__(
+        self, body: bytes, *, headers: Mapping[str, str], breaks: Iterable[int] = ()
+    ) -> None:
+        self.body = body
+        self.headers = headers
+        self._breaks = iter(breaks)
+
+    def __call__(self, asked: Asked) -> Answer:
+        first, said = asked.headers["Range"], asked.headers["If-Range"]
+        is_same = said in (self.headers.get("ETag"), self.headers.get("Last-Modified"))
+        if first is None or not is_same:
+            return self._sent(200, self.body, {})
+        n_had = int(first.removeprefix("bytes=").removesuffix("-"))
+        n_bytes = len(self.body)
+        if n_had >= n_bytes:
+            return Answer(status=416, headers={"Content-Range": f"bytes */{n_bytes}"})
+        which = {"Content-Range": f"bytes {n_had}-{n_bytes - 1}/{n_bytes}"}
+        return self._sent(206, self.body[n_had:], which)
+
+    def _sent(self, status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
+        said = {**self.headers, **headers, "Content-Length": str(len(body))}
+        return Answer(status=status, headers=said, body=body[: next(self._breaks, len(body))])
+
+
 def gzip_bomb(n_bytes: int) -> bytes:
     """Return few bytes that unpack to many spaces."""
     return gzip.compress(b" " * n_bytes)
+
+
+def gibibyte_bomb() -> bytes:
+    """Return about a megabyte that unpacks to a gibibyte, made at once."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    # Flushed like this, a piece stands for itself and may be repeated.
+    piece = packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH)
+    head, end = gzip.compress(b"")[:10], packer.flush()
+    return head + piece * 64 + end + bytes(8)  # with a sum that nobody gets as far as
 
 
 class Notes:

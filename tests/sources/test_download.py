@@ -7,19 +7,20 @@ import hashlib
 import json
 import tracemalloc
 import zlib
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sinkwatch.errors import SourceError
-from sinkwatch.sources.download import Downloader, DownloadStatus, user_agent
+from sinkwatch.sources.download import DownloadStatus, user_agent
 from sinkwatch.sources.politeness import HostRule
 from sinkwatch.sources.wire import is_public
-from tests.peers.server import Answer, Answers, Notes, Peer, gzip_bomb, one_after_another
+from tests.peers.server import Answer, Answers, Peer, gzip_bomb, one_after_another
+from tests.sources.outside import AGENT, RULE, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,59 +30,18 @@ if TYPE_CHECKING:
 
     Serve = Callable[[Answers], Peer]
 
-AGENT = "sinkwatch/1.0 (+https://holes.example; me@holes.example)"
-RULE = HostRule(spacing_s=10, most_bytes=1_000, whole_s=20, is_a_peer_of_tests=True)
 FINE = Answer(body=b"{}", headers={"ETag": '"1"', "Content-Type": "application/json"})
 
 
-class World:
-    """A downloader whose waiting moves the clock, and the servers that it may ask."""
-
-    def __init__(self, clock: Clock, folder: Path) -> None:
-        self.clock = clock
-        self.target = folder / "copies" / "page.json"
-        self.notes = Notes()
-        self.waits: list[float] = []
-        self.rules: dict[str, HostRule] = {}
-
-    def wait(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        self.clock.move(seconds=seconds)
-
-    def get(self, url: str) -> Any:  # noqa: ANN401 - a Download
-        downloader = Downloader(
-            rules=self.rules, notes=self.notes, agent=AGENT, clock=self.clock, wait=self.wait
-        )
-        return downloader.get("planit", url, self.target)
-
-    def refused(self, url: str) -> SourceError:
-        with pytest.raises(SourceError) as refused:
-            self.get(url)
-        assert refused.value.source == "planit"
-        assert refused.value.url
-        return refused.value
-
-    def left(self) -> list[str]:
-        """Names of everything in the folder of copies."""
-        return sorted(path.name for path in self.target.parent.glob("*"))
+@pytest.fixture
+def world(clock: Clock, tmp_path: Path) -> Iterator[World]:
+    with World(clock, tmp_path).open() as opened:
+        yield opened
 
 
 @pytest.fixture
-def world(clock: Clock, tmp_path: Path) -> World:
-    return World(clock, tmp_path)
-
-
-@pytest.fixture
-def serve(world: World) -> Iterator[Serve]:
-    """Start servers and put them on the list."""
-    with ExitStack() as running:
-
-        def start(answers: Answers) -> Peer:
-            peer = running.enter_context(Peer(answers).running())
-            world.rules[peer.host] = RULE
-            return peer
-
-        yield start
+def serve(world: World) -> Serve:
+    return world.serve
 
 
 # ── A good answer ────────────────────────────────────────────────────────────────────────────
@@ -319,6 +279,25 @@ def test_a_server_that_is_not_there_is_tried_three_times(world: World) -> None:
     assert len(world.notes.requests) == 3
 
 
+def test_a_server_that_was_not_reached_need_not_be_spared(world: World) -> None:
+    with Peer(lambda _: FINE).running() as gone:
+        world.rules[gone.host] = replace(RULE, spacing_s=60)
+    world.refused(gone.url())
+    first, second = world.waits
+    assert 2 <= first < 3
+    assert 4 <= second < 5
+
+
+def test_a_server_that_hung_up_without_a_word_is_spared_all_the_same(
+    world: World, serve: Serve
+) -> None:
+    peer = serve(lambda _: Answer(raw=b"\r\n"))
+    world.rules[peer.host] = replace(RULE, spacing_s=60)
+    world.refused(peer.url())
+    times = [at for _, at in world.notes.requests]
+    assert [after - before for before, after in pairwise(times)] == [timedelta(minutes=1)] * 2
+
+
 # ── Too much, too slow, too strange ──────────────────────────────────────────────────────────
 
 
@@ -400,8 +379,31 @@ def test_a_server_that_drips_is_cut_off(world: World, serve: Serve, where: str) 
     world.rules[peer.host] = replace(RULE, whole_s=0.2, spacing_s=0)
     error = world.refused(peer.url())
     assert error.rule == "it had not answered whole after 0.2 s"
-    assert len(peer.asked) == 3
+    assert len(world.notes.requests) == 3
     assert world.left() == []
+
+
+def test_a_large_file_may_take_longer_the_more_of_it_has_come(world: World, serve: Serve) -> None:
+    def slowly() -> Iterator[bytes]:
+        yield b"x" * 500
+        peer.closing.wait(0.6)
+        yield b"x" * 500
+
+    peer = serve(lambda _: Answer(body=slowly()))
+    world.rules[peer.host] = replace(RULE, whole_s=0.4, spacing_s=0, least_bytes_per_s=50)
+    assert world.get(peer.url()).n_bytes == 1_000
+
+
+def test_a_server_that_is_reached_too_late_is_not_asked(world: World, serve: Serve) -> None:
+    peer = serve(lambda _: Answer(body=peer.drip()))
+    world.rules[peer.host] = replace(RULE, whole_s=0, spacing_s=0)
+    assert "it had not answered whole after 0 s" in world.refused(peer.url()).rule
+
+
+def test_an_answer_that_drips_earns_no_more_time(world: World, serve: Serve) -> None:
+    peer = serve(lambda _: Answer(body=peer.drip()))
+    world.rules[peer.host] = replace(RULE, whole_s=0.1, spacing_s=0, least_bytes_per_s=10_000)
+    assert "it had not answered whole after 0.1 s" in world.refused(peer.url()).rule
 
 
 class _Endless(dict[str, str]):

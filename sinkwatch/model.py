@@ -375,7 +375,44 @@ CONTEXT_KINDS: Final = frozenset(
 )
 """Kinds of source without which nothing that a resident is told would be missing."""
 
-PLANNING_KINDS: Final = frozenset({"applications", "planit", "planning-data", "idox"})
+FRAME_OF_KIND: Final[Mapping[str, str]] = {
+    "geology": "geology",
+    "geology-features": "geology",
+    "sinkholes": "sinkholes",
+    "places": "places",
+    "postcodes": "postcodes",
+    "code-point-open": "postcodes",
+    "postcodes-io": "postcodes",
+    "cases": "cases",
+    "applications": "applications",
+    "planit": "applications",
+    "planning-data": "applications",
+    "idox": "applications",
+    "open-names": "names",
+    "open-uprn": "addresses",
+    "price-paid": "addresses",
+    "overpass": "addresses",
+    "openmap-local": "backdrop",
+    "bgs-features": "rocks",
+    "bgs-boreholes": "boreholes",
+    "planning-designations": "designations",
+    "geosure-hex": "context",
+    "environment-agency": "context",
+}
+"""Which frame each kind of source fills."""
+
+
+def _kinds_of(frame: str) -> frozenset[str]:
+    return frozenset(kind for kind, filled in FRAME_OF_KIND.items() if filled == frame)
+
+
+GEOLOGY_KINDS: Final = _kinds_of("geology")
+"""Kinds of source that give the ground's zones."""
+
+POSTCODE_KINDS: Final = _kinds_of("postcodes")
+"""Kinds of source that give postcodes."""
+
+PLANNING_KINDS: Final = _kinds_of("applications")
 """Kinds of source that give planning applications."""
 
 

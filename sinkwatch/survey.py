@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +14,9 @@ import shapely
 from sinkwatch import assess, explain, gazetteer, geocode, hazard, wording
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import (
+    FRAME_OF_KIND,
+    GEOLOGY_KINDS,
+    POSTCODE_KINDS,
     Area,
     Assessment,
     Findings,
@@ -22,6 +25,7 @@ from sinkwatch.model import (
     SourceSpec,
     SourceState,
     SourceStatus,
+    Surroundings,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +38,8 @@ OUTLINES_WITHHELD: Final = (
 )
 """What every page and file says that has no zones for their licence's sake."""
 
-_GROUND: Final = "geology"
+_AROUND: Final = frozenset(part.name for part in fields(Surroundings))
+_DECIDING: Final = GEOLOGY_KINDS | POSTCODE_KINDS | {"sinkholes"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +104,13 @@ def surveyed(area: Area, inputs: Inputs) -> Surveyed:
     ConfigError
         If a source is restricted of which sinkwatch cannot withhold the shapes.
     """
-    _refuse_unkept(area)
     knowledge = know(area, inputs)
     located = located_applications(area, inputs)
     applications = touch_sites(located, inputs.places)
     sites = _explained(knowledge, _watched(inputs.places))
     applied = _explained(knowledge, _mapped(applications))
     flagged = _flagged(area, sites, applied, applications)
-    zones = _released(area, knowledge.zones)
+    zones = _outlines(area, knowledge.zones)
     found = Findings(
         area=area,
         zones=zones,
@@ -121,7 +125,7 @@ def surveyed(area: Area, inputs: Inputs) -> Surveyed:
         postcode_bands=assess.score(knowledge.hazard, inputs.postcodes, key="postcode"),
         flagged=flagged,
         sources=inputs.states,
-        surroundings=inputs.surroundings,
+        surroundings=_released(area, inputs.surroundings),
     )
     return Surveyed(findings=found, knowledge=knowledge)
 
@@ -144,25 +148,32 @@ def withholds_outlines(findings: Findings) -> bool:
 
 
 def _is_withheld(spec: SourceSpec) -> bool:
-    return spec.is_restricted and spec.kind == _GROUND
+    return spec.is_restricted and spec.kind in GEOLOGY_KINDS
 
 
-def _released(area: Area, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+# One gate: pages, files, pictures and mails are made of findings alone, so what is not in these
+# cannot leave the house by any of those ways.
+
+
+def _outlines(area: Area, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the zones that anybody may be shown: none where their licence forbids it."""
-    # The one gate: pages, files, pictures and mails are made of findings alone, so what is not
-    # in them cannot leave the house by any of these ways.
     return zones.iloc[:0] if any(map(_is_withheld, area.sources)) else zones
 
 
-def _refuse_unkept(area: Area) -> None:
-    """Refuse a restricted source whose shapes are shown one by one: nothing would hold them."""
-    for spec in area.sources:
-        if spec.is_restricted and spec.kind != _GROUND:
+def _released(area: Area, surroundings: Surroundings) -> Surroundings:
+    """Leave out what is restricted; refuse what is shown point by point and cannot be left out."""
+    restricted = [
+        spec for spec in area.sources if spec.is_restricted and spec.kind not in GEOLOGY_KINDS
+    ]
+    for spec in restricted:
+        if FRAME_OF_KIND[spec.kind] not in _AROUND:
             raise ConfigError(
                 f"source {spec.name}",
-                f"is restricted, but only outlines of {_GROUND} can be withheld, not {spec.kind}",
-                "Leave it out of the area file, or its 'restricted' if its licence allows that",
+                f"is restricted, but what a source of kind {spec.kind} gives is published "
+                "place by place",
+                "Leave the source out of the area file, or 'restricted' if its licence allows it",
             )
+    return replace(surroundings, **{FRAME_OF_KIND[spec.kind]: None for spec in restricted})
 
 
 def know(area: Area, inputs: Inputs) -> explain.Knowledge:
@@ -181,7 +192,7 @@ def know(area: Area, inputs: Inputs) -> explain.Knowledge:
     knowledge
         For `explain.place`.
     """
-    spec = next(spec for spec in area.sources if spec.kind == "geology")
+    spec = next(spec for spec in area.sources if spec.kind in GEOLOGY_KINDS)
     classes = _classes(inputs.geology, spec.options.get("classes"))
     zones = hazard.zones(inputs.geology, classes)
     return explain.prepare(area, zones, inputs.sinkholes, editions(inputs.states))
@@ -204,7 +215,7 @@ def editions(states: Iterable[SourceState]) -> tuple[str, ...]:
     return tuple(
         f"{state.spec.title}: {edition_text(state)}."
         for state in states
-        if state.spec.kind in ("geology", "sinkholes", "postcodes")
+        if state.spec.kind in _DECIDING and state.status is not SourceStatus.NOT_CONFIGURED
     )
 
 
@@ -347,13 +358,13 @@ def names(area: Area, inputs: Inputs) -> gazetteer.Gazetteer:
     gazetteer
         For `gazetteer.find`.
     """
-    postcodes = next(state for state in inputs.states if state.spec.kind == "postcodes")
+    lists = [state for state in inputs.states if state.spec.kind in POSTCODE_KINDS]
     return gazetteer.Gazetteer(
         area=area,
         postcodes=inputs.postcodes,
         places=inputs.places,
         applications=located_applications(area, inputs),
-        postcodes_edition=edition_text(postcodes),
+        postcodes_edition="; ".join(edition_text(state) for state in lists if state.snapshot),
         names=inputs.surroundings.names,
         addresses=inputs.surroundings.addresses,
     )

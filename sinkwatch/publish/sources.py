@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import wording
-from sinkwatch.model import PLANNING_KINDS, Age, SourceStatus
+from sinkwatch.model import FRAME_OF_KIND, GEOLOGY_KINDS, PLANNING_KINDS, Age, SourceStatus
 from sinkwatch.publish import public
 
 if TYPE_CHECKING:
@@ -166,15 +166,15 @@ def count_applications(findings: Findings) -> str:
     return wording.count_text(n_shown, "planning application")
 
 
-def credit(findings: Findings, kind: str) -> str:
+def credit(findings: Findings, frame: str) -> str:
     """
-    Return who must be named for one kind of source.
+    Return who must be named for one sort of data, whichever sources it came from.
 
     Parameters
     ----------
     findings
         Of one run.
-    kind
+    frame
         Such as "geology".
 
     Returns
@@ -182,10 +182,12 @@ def credit(findings: Findings, kind: str) -> str:
     text
         Empty if nobody asks for it.
     """
-    credits_of_kind = (
-        _source(findings, state).credit for state in findings.sources if state.spec.kind == kind
+    named = (
+        _source(findings, state).credit
+        for state in findings.sources
+        if FRAME_OF_KIND[state.spec.kind] == frame and state.snapshot is not None
     )
-    return " ".join(text for text in credits_of_kind if text)
+    return " ".join(dict.fromkeys(text for text in named if text))
 
 
 def nominal_scale(findings: Findings) -> str:
@@ -203,7 +205,7 @@ def nominal_scale(findings: Findings) -> str:
         Such as "1:100 000"; empty if none is named, or more than one.
     """
     named = {public.text(row, "nominal_scale") for row in public.rows(findings.zones)} - {""}
-    titles = (state.spec.title for state in findings.sources if state.spec.kind == "geology")
+    titles = (state.spec.title for state in findings.sources if state.spec.kind in GEOLOGY_KINDS)
     scales = named or {scale for title in titles for scale in _SCALE.findall(title)}
     return scales.pop() if len(scales) == 1 else ""
 

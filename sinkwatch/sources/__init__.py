@@ -197,6 +197,10 @@ def _gathered(area: Area, ask: _Ask) -> Inputs:
         frame, name = answers[spec.name].frame, kinds.frame_of(spec.kind)
         if frame is not None:
             frames[name] = _joined(name, frames.get(name), frame)
+    for name in sorted(kinds.REQUIRED - set(frames)):
+        raise SourceError(
+            name, "no source of this could be read", "`sinkwatch sources list` says why"
+        )
     return Inputs(
         geology=frames["geology"],
         sinkholes=frames["sinkholes"],
@@ -229,21 +233,30 @@ def _check_known(specs: Iterable[SourceSpec]) -> None:
 
 def _check_kinds(specs: Iterable[SourceSpec]) -> None:
     """Refuse an area that names too few or too many, before anything is asked."""
-    named = Counter(spec.kind for spec in specs)
-    missing = sorted(set(KINDS) - set(named) - kinds.OPTIONAL)
+    filled = Counter(kinds.frame_of(spec.kind) for spec in specs)
+    missing = sorted(kinds.REQUIRED - set(filled))
     if missing:
         raise SourceError(
             ", ".join(missing), "no source of this kind is named", "Add one to the area file"
         )
-    repeated = sorted(
-        kind for kind, n in named.items() if n > 1 and kinds.frame_of(kind) not in kinds.JOINED
-    )
+    repeated = sorted(name for name, n in filled.items() if n > 1 and name not in kinds.JOINED)
     if repeated:
         raise ConfigError(
             f"source kind {', '.join(repeated)}",
             "two sources of this kind are named",
             "Name one in the area file",
         )
+
+
+def _can_do_without(spec: SourceSpec, area: Area) -> bool:
+    """Tell whether the assessment can be made without a source, or with another in its place."""
+    name = kinds.frame_of(spec.kind)
+    others = (
+        other
+        for other in area.sources
+        if other is not spec and not other.switched_off and kinds.frame_of(other.kind) == name
+    )
+    return name not in kinds.REQUIRED or any(others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,7 +424,7 @@ def _not_named(spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: date
     frame = _held_frame(spec, area, kept)
     if frame is not None and kept is not None:
         return _answer(spec, area, kept, frame, now=now)
-    if spec.kind not in kinds.OPTIONAL:
+    if not _can_do_without(spec, area):
         raise SourceError(spec.name, "no file is named", "Give its path in the area file")
     return _not_set_up(spec, "No file or service is named for it on this installation.")
 
@@ -428,7 +441,7 @@ def _kept_back(
 ) -> _Answer:
     """Go on with the last good copy, and say what waits for a person."""
     frame = _held_frame(spec, area, kept)
-    if frame is None and spec.kind not in kinds.OPTIONAL:
+    if frame is None and not _can_do_without(spec, area):
         way_out = f"No earlier copy is held; lift it with `sinkwatch sources accept {spec.name}`"
         raise SourceError(spec.name, f"it is on hold: {hold.rule}", way_out)
     since = wording.date_text(wording.london_date(hold.since))
@@ -489,7 +502,7 @@ def _fall_back(
     now: datetime,
 ) -> _Answer:
     frame = _held_frame(spec, area, kept)
-    if frame is None and spec.kind not in kinds.OPTIONAL:
+    if frame is None and not _can_do_without(spec, area):
         raise SourceError(
             spec.name,
             f"{error.rule}. {error.way_out}",

@@ -6,8 +6,16 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sinkwatch import schemas
-from sinkwatch.model import PLANNING_KINDS, Surroundings
-from sinkwatch.sources import applications, geology, planit, tables
+from sinkwatch.model import FRAME_OF_KIND, Surroundings
+from sinkwatch.sources import (
+    applications,
+    bgs_features,
+    code_point,
+    geology,
+    geology_features,
+    planit,
+    tables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,6 +73,10 @@ class OnlineSource(Source, Protocol):
 
 ONLINE: Final[Mapping[str, OnlineSource]] = {
     "planit": planit,
+    "code-point-open": code_point,
+    "geology-features": geology_features,
+    "bgs-features": bgs_features.ROCKS,
+    "bgs-boreholes": bgs_features.BOREHOLES,
 }
 """Kinds of source that ask a service on the internet."""
 
@@ -79,13 +91,11 @@ KINDS: Final[Mapping[str, Source]] = {
 }
 """Kinds of source that an area file may name."""
 
-OPTIONAL: Final = frozenset(KINDS) - {"geology", "sinkholes", "places", "postcodes"}
-"""Kinds that the assessment can do without."""
+REQUIRED: Final = frozenset({"geology", "sinkholes", "places", "postcodes"})
+"""Frames that the assessment cannot do without."""
 
 LOOK_UPS: Final = frozenset({"postcodes-io"})
 """Kinds that look up single postcodes which no list held has."""
-
-_GIVES: Final[Mapping[str, str]] = dict.fromkeys(PLANNING_KINDS, "applications")
 
 SCHEMAS: Final[Mapping[str, schemas.FrameSchema]] = {
     "geology": schemas.GEOLOGY,
@@ -112,6 +122,7 @@ EMPTY: Final[Mapping[str, Callable[[], gpd.GeoDataFrame]]] = {
 
 JOINED: Final[Mapping[str, Callable[[gpd.GeoDataFrame, gpd.GeoDataFrame], gpd.GeoDataFrame]]] = {
     "applications": applications.joined,
+    "postcodes": code_point.joined,
 }
 """Frames that several sources may fill, and how two become one; the later wins."""
 
@@ -133,4 +144,4 @@ def frame_of(kind: str) -> str:
     name
         One of `SCHEMAS`.
     """
-    return _GIVES.get(kind, kind)
+    return FRAME_OF_KIND[kind]

@@ -474,7 +474,7 @@ def test_a_kind_that_is_unknown_is_refused_with_those_that_are_known(world: Worl
         world.run(a_spec("carrier-pigeon", None, name="live"))
     assert refused.value.value == "source live"
     assert refused.value.rule == "its kind carrier-pigeon is not known"
-    assert "applications, cases, geology" in refused.value.way_out
+    assert "Use one of applications, bgs-boreholes, " in refused.value.way_out
 
 
 def test_an_area_without_geology_is_refused(world: World) -> None:

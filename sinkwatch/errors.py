@@ -113,20 +113,30 @@ class SourceError(SinkwatchError):
         Where it was asked.
     retryable
         Whether the same request may succeed later.
+    status
+        HTTP status that it was refused with; 0 if none was to blame.
 
     Attributes
     ----------
-    source, url, retryable
+    source, url, retryable, status
         As given.
     """
 
-    def __init__(
-        self, source: str, rule: str, way_out: str, *, url: str = "", retryable: bool = False
+    def __init__(  # noqa: PLR0913 - what a failure is known by, each by its name
+        self,
+        source: str,
+        rule: str,
+        way_out: str,
+        *,
+        url: str = "",
+        retryable: bool = False,
+        status: int = 0,
     ) -> None:
         super().__init__(source, rule, way_out)
         self.source = source
         self.url = url
         self.retryable = retryable
+        self.status = status
 
 
 class StoreError(SinkwatchError):

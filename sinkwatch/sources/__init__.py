@@ -192,11 +192,10 @@ def _gathered(area: Area, ask: _Ask) -> Inputs:
     for spec in sorted(area.sources, key=lambda spec: spec.kind in kinds.LOOK_UPS):
         answers[spec.name] = ask(spec, answers)
     frames = {name: make() for name, make in kinds.EMPTY.items()}
-    # What the operator gives by hand comes last, so that it wins.
-    for spec in sorted(area.sources, key=lambda spec: spec.kind not in ONLINE_KINDS):
+    for spec in sorted(area.sources, key=_rank):
         frame, name = answers[spec.name].frame, kinds.frame_of(spec.kind)
         if frame is not None:
-            frames[name] = _joined(name, frames.get(name), frame)
+            frames[name] = _joined(spec.kind, frames.get(name), frame)
     for name in sorted(kinds.REQUIRED - set(frames)):
         raise SourceError(
             name, "no source of this could be read", "`sinkwatch sources list` says why"
@@ -213,12 +212,18 @@ def _gathered(area: Area, ask: _Ask) -> Inputs:
     )
 
 
+def _rank(spec: SourceSpec) -> tuple[bool, bool]:
+    """Order sources for joining: what the operator gives by hand wins, a look-up only adds."""
+    return (spec.kind in kinds.LOOK_UPS, spec.kind not in ONLINE_KINDS)
+
+
 def _joined(
-    name: str, before: gpd.GeoDataFrame | None, frame: gpd.GeoDataFrame
+    kind: str, before: gpd.GeoDataFrame | None, frame: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
     if before is None or before.empty:
         return frame
-    return kinds.JOINED[name](before, frame)
+    join = kinds.SUPPLEMENTED.get(kind) or kinds.JOINED[kinds.frame_of(kind)]
+    return join(before, frame)
 
 
 def _check_known(specs: Iterable[SourceSpec]) -> None:
@@ -343,7 +348,7 @@ class _Gathering:
         if kept is None or kept.sha256 == snapshot.sha256 or _ships(spec):
             return ()
         before = _held_frame(spec, self.area, kept)
-        if before is None:
+        if before is None or kinds.frame_of(spec.kind) in kinds.COMES_AND_GOES:
             return ()
         return gates.compared(before, frame, kinds.SCHEMAS[kinds.frame_of(spec.kind)].key)
 

@@ -65,8 +65,12 @@ class _Task:
     held: Download | None
     expected: Expected | None
 
-    def refusal(self, rule: str, way_out: str = _LOOK, *, retryable: bool = False) -> SourceError:
-        return SourceError(self.source, rule, way_out, url=self.url, retryable=retryable)
+    def refusal(
+        self, rule: str, way_out: str = _LOOK, *, retryable: bool = False, status: int = 0
+    ) -> SourceError:
+        return SourceError(
+            self.source, rule, way_out, url=self.url, retryable=retryable, status=status
+        )
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -197,7 +201,7 @@ class Downloader:
             try:
                 return self._tried(task, asked, self._rule(task, asked))
             except _Moved as moved:
-                LOG.info("%s: %s leads to %s", task.source, asked, moved.url)
+                LOG.info("%s: %s leads to %s", task.source, _site(asked), _site(moved.url))
                 asked = moved.url
         raise task.refusal(f"it leads elsewhere more than {MOST_REDIRECTS} times")
 
@@ -222,7 +226,10 @@ class Downloader:
             except WireError as error:
                 if not error.may_pass or n_tries == TRIES:
                     raise task.refusal(
-                        error.rule, _KEPT if error.may_pass else _LOOK, retryable=error.may_pass
+                        error.rule,
+                        _KEPT if error.may_pass else _LOOK,
+                        retryable=error.may_pass,
+                        status=error.status,
                     ) from error
                 LOG.warning("%s: try %d of %d: %s", task.source, n_tries, TRIES, error.rule)
                 # Who was not reached was not asked: the wait below is enough.
@@ -257,7 +264,7 @@ class Downloader:
             if response.status_code in _REDIRECTS:
                 raise _Moved(_destination(url, response))
             if response.status_code == _NOT_MODIFIED and task.held is not None:
-                LOG.info("%s: %s has not changed", task.source, task.url)
+                LOG.info("%s: %s has not changed", task.source, _said_of(task))
                 parts.discard(task.target)
                 return task.held
             begun = _begun(task, earlier, response)
@@ -326,8 +333,20 @@ class Downloader:
         with task.writing():
             part.finish()
             receipts.keep(download)
-        LOG.info("%s: %d bytes of %s", task.source, download.n_bytes, task.url)
+        LOG.info("%s: %d bytes of %s", task.source, download.n_bytes, _said_of(task))
         return download
+
+
+# A log says which server and which file, never the whole address: that may hold a postcode that
+# somebody looked up, or a signature that opens a store.
+
+
+def _site(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _said_of(task: _Task) -> str:
+    return f"{_site(task.url)} ({task.target.name})"
 
 
 def _begun(task: _Task, earlier: parts.Begun | None, response: requests.Response) -> parts.Begun:
@@ -338,7 +357,7 @@ def _begun(task: _Task, earlier: parts.Begun | None, response: requests.Response
     if earlier is not None and status in {_PARTIAL, _NO_SUCH_RANGE}:
         begun = earlier.gone_on_with(response.headers) if status == _PARTIAL else None
         if begun is not None:
-            LOG.info("%s: %s goes on from byte %d", task.source, task.url, begun.n_bytes)
+            LOG.info("%s: %s goes on from byte %d", task.source, _said_of(task), begun.n_bytes)
             return begun
         parts.discard(task.target)  # so that the next try is for the whole
         raise WireError(
@@ -346,7 +365,8 @@ def _begun(task: _Task, earlier: parts.Begun | None, response: requests.Response
             f"(status {status})",
             may_pass=True,
         )
-    raise WireError(f"it answered with status {status}", may_pass=status in _PASSING)
+    may_pass = status in _PASSING
+    raise WireError(f"it answered with status {status}", may_pass=may_pass, status=status)
 
 
 def _refuse_another_size(task: _Task, n_bytes: int) -> None:

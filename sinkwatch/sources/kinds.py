@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final, Protocol
+
+import geopandas as gpd
+import pandas as pd
 
 from sinkwatch import schemas
 from sinkwatch.model import FRAME_OF_KIND, Surroundings
@@ -11,17 +15,17 @@ from sinkwatch.sources import (
     applications,
     bgs_features,
     code_point,
+    environment_agency,
     geology,
     geology_features,
+    overpass,
     planit,
+    postcodes_io,
+    price_paid,
     tables,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import geopandas as gpd
-
     from sinkwatch.model import Area, Snapshot, SourceSpec
     from sinkwatch.sources.errand import Errand
     from sinkwatch.sources.politeness import HostRule
@@ -77,6 +81,10 @@ ONLINE: Final[Mapping[str, OnlineSource]] = {
     "geology-features": geology_features,
     "bgs-features": bgs_features.ROCKS,
     "bgs-boreholes": bgs_features.BOREHOLES,
+    "postcodes-io": postcodes_io,
+    "price-paid": price_paid,
+    "overpass": overpass,
+    "environment-agency": environment_agency,
 }
 """Kinds of source that ask a service on the internet."""
 
@@ -120,11 +128,27 @@ EMPTY: Final[Mapping[str, Callable[[], gpd.GeoDataFrame]]] = {
 }
 """What stands for a frame that no source gave and that others read all the same."""
 
-JOINED: Final[Mapping[str, Callable[[gpd.GeoDataFrame, gpd.GeoDataFrame], gpd.GeoDataFrame]]] = {
+_Join = Callable[[gpd.GeoDataFrame, gpd.GeoDataFrame], gpd.GeoDataFrame]
+
+
+def _stacked(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Put two frames of one schema under one another, whose keys never meet."""
+    return gpd.GeoDataFrame(pd.concat([first, second], ignore_index=True), crs=first.crs)
+
+
+JOINED: Final[Mapping[str, _Join]] = {
     "applications": applications.joined,
     "postcodes": code_point.joined,
+    "addresses": _stacked,
+    "context": _stacked,
 }
 """Frames that several sources may fill, and how two become one; the later wins."""
+
+SUPPLEMENTED: Final[Mapping[str, _Join]] = dict.fromkeys(LOOK_UPS, code_point.supplemented)
+"""Kinds whose rows are only added to those that other sources have."""
+
+COMES_AND_GOES: Final = frozenset({"context"})
+"""Frames of a few sentences, of which each may be missing on a day: no gate compares them."""
 
 AROUND: Final = tuple(found.name for found in fields(Surroundings))
 """Frames that decide no band."""

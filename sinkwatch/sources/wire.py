@@ -42,18 +42,21 @@ class WireError(Exception):
         Whether the same request may succeed a moment later.
     reached
         Whether there was a connection: if not, the server knows nothing of the request.
+    status
+        HTTP status that it answered with; 0 if none is to blame.
 
     Attributes
     ----------
-    rule, may_pass, reached
+    rule, may_pass, reached, status
         As given.
     """
 
-    def __init__(self, rule: str, *, may_pass: bool, reached: bool = True) -> None:
+    def __init__(self, rule: str, *, may_pass: bool, reached: bool = True, status: int = 0) -> None:
         super().__init__(rule)
         self.rule = rule
         self.may_pass = may_pass
         self.reached = reached
+        self.status = status
 
 
 class Line:

@@ -13,7 +13,7 @@ import jinja2
 
 from sinkwatch import style, wording
 from sinkwatch.model import Band, Evidence, GeologyClass
-from sinkwatch.publish import assets, layers, public, sources, webmap
+from sinkwatch.publish import assets, context, layers, public, sources, webmap
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings
@@ -184,6 +184,7 @@ def _context(frame: Frame) -> dict[str, object]:
         "contact": frame.contact,
         "sources": sources.gather(findings),
         "warnings": sources.warnings(findings),
+        "remarks": context.gather(findings),
         "applications_shown": sources.count_applications(findings),
         "about_applications": sources.about_applications(findings),
         "title": f"Recorded ground collapse and the {area.ground} around {area.name}",

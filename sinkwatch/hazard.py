@@ -10,7 +10,7 @@ import shapely
 
 from sinkwatch import geo, schemas
 from sinkwatch.errors import ConfigError, SchemaError
-from sinkwatch.model import GeologyClass
+from sinkwatch.model import Bounds, GeologyClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,8 @@ _Ends: TypeAlias = "tuple[tuple[float, ...], tuple[float, ...]]"
 
 _CLASSES: Final = {"A": GeologyClass.A, "B": GeologyClass.B, "C": GeologyClass.C}
 _SIDES: Final = ("north", "east", "south", "west")
+_WINDOW: Final = "drawn_within"
+_SLACK_M: Final = 0.001  # a cut lies on its window to a rounding error
 
 
 def zones(geology: gpd.GeoDataFrame, classes: Mapping[str, str]) -> gpd.GeoDataFrame:
@@ -72,7 +74,8 @@ def edges(zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
     A side without an uncertainty is only where drawing stopped and is left out; a line that
     two zones share is given once, with the greater uncertainty of the two. Zones share a line
-    where they share its vertices, as those that were cut from one drawing do.
+    where they share its vertices, as those that were cut from one drawing do. Neither is a line
+    along which a zone was cut to the window in `drawn_within`, if there is such a column.
 
     Parameters
     ----------
@@ -112,10 +115,11 @@ def _owners(zones: gpd.GeoDataFrame) -> dict[_Ends, tuple[str, float]]:
 
 def _stretches(zones: gpd.GeoDataFrame) -> Iterator[tuple[str, _Ends, float]]:
     by_side = zones[[f"{side}_uncertainty_m" for side in _SIDES]].to_numpy(dtype=np.float64)
-    rows = zip(zones["zone_id"], zones.geometry.to_numpy(), by_side, strict=True)
-    for zone_id, geometry, uncertainties_m in rows:
+    windows = zones[_WINDOW] if _WINDOW in zones else [None] * len(zones)
+    rows = zip(zones["zone_id"], zones.geometry.to_numpy(), by_side, windows, strict=True)
+    for zone_id, geometry, uncertainties_m, window in rows:
         for ring in _rings(geometry):
-            sides_m = uncertainties_m[_sides(ring)]
+            sides_m = np.where(_along(window, ring), np.nan, uncertainties_m[_sides(ring)])
             for first, second, uncertainty_m in zip(ring[:-1], ring[1:], sides_m, strict=True):
                 if np.isfinite(uncertainty_m):
                     ends = sorted(tuple(np.round(end, 1).tolist()) for end in (first, second))
@@ -125,6 +129,16 @@ def _stretches(zones: gpd.GeoDataFrame) -> Iterator[tuple[str, _Ends, float]]:
 def _rings(geometry: shapely.Geometry) -> list[NDArray[np.float64]]:
     parts = shapely.get_parts(shapely.orient_polygons(geometry))
     return [shapely.get_coordinates(ring) for ring in shapely.get_rings(parts)]
+
+
+def _along(window: object, ring: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which segments of a ring run along an edge of the window that cut its zone."""
+    if not isinstance(window, Bounds):
+        return np.zeros(len(ring) - 1, dtype=np.bool_)
+    limits = np.array(window.as_tuple()).reshape(2, 1, 2)
+    # By edge (south-west, north-east), corner of the ring, and axis.
+    is_on = np.abs(ring[None, :, :] - limits) < _SLACK_M
+    return np.asarray((is_on[:, :-1] & is_on[:, 1:]).any(axis=(0, 2)), dtype=np.bool_)
 
 
 def _sides(ring: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,158 +1,199 @@
-"""Polygons of susceptible ground, from any vector file that GDAL reads with a declared CRS."""
+"""Polygons of susceptible ground, from any product's vector file, gated and cut to an area."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Final
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
+import shapely
 
 from sinkwatch import geo, schemas
-from sinkwatch.errors import SchemaError
-from sinkwatch.sources.snapshots import take as fetch
+from sinkwatch.errors import SchemaError, SourceError
+from sinkwatch.model import Bounds
+from sinkwatch.sources import geology_archives, geology_fields, geology_files, snapshots
+from sinkwatch.sources.geology_shapes import Gated, gated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sinkwatch.model import Area, Snapshot, SourceSpec
+    from sinkwatch.sources.errand import Errand
 
-__all__ = ["fetch", "load"]
+LOG = logging.getLogger(__name__)
 
-_SIDES: Final = ("west", "east", "north", "south")
-_COLUMNS: Final = {
-    "zone_id": "zone_id",
-    "source_class": "class",
-    "title": "title",
-    "position_uncertainty_m": "position_uncertainty_m",
-}
-_OPTIONAL: Final = ("boundary_uncertainty_m", "version")
-_WAY_OUT: Final = "Mend the file, or name its columns under 'columns' in the area file"
+BEYOND_M: Final = 2_000.0
+"""Geology is kept this far round the area's bounds, metres: further than any line is uncertain."""
+
+MOST_REJECTED: Final = 0.05
+"""Share of zones with unusable shapes above which the file is refused (sinkwatch data gates)."""
+
+MOST_REPEATED: Final = 0.2
+"""Share of zones that are there twice above which it is refused (sinkwatch data gates)."""
+
+_MOST_SHOWN: Final = 3
+_ID_LENGTH: Final = 12  # hexadecimal digits: ample for the zones round one area
+
+
+def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
+    """
+    Take a copy of the file; a shapefile's parts become one archive.
+
+    Parameters
+    ----------
+    spec
+        The source; its path may name a shapefile or the folder of one.
+    errand
+        Where copies are kept, and the time of the run.
+
+    Returns
+    -------
+    snapshot
+        The copy.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read or is too large.
+    SchemaError
+        If a folder holds no shapefile, or several and the area file names no ``layer``.
+    """
+    path = spec.path
+    if path is None or not (path.is_dir() or (path.suffix.lower() == ".shp" and path.is_file())):
+        return snapshots.take(spec, errand)
+    try:
+        if geology_archives.size_of(path) > snapshots.MOST_BYTES:
+            raise SourceError(
+                spec.name,
+                f"{path} is larger than {snapshots.MOST_BYTES:,} bytes",
+                "Cut it to the area first, such as with ogr2ogr -spat",
+            )
+        content = geology_archives.packed(path, layer=_layer_of(spec), name=spec.name)
+    except OSError as error:
+        raise SourceError(
+            spec.name, f"{path} cannot be read ({error.strerror})", "Check its name and rights"
+        ) from error
+    return snapshots.answered(spec, errand, content, ".zip", url=path.name)
 
 
 def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
     """
-    Read the geology.
+    Read the geology round an area.
 
     Parameters
     ----------
     snapshot
-        Polygons in EPSG:4326 or EPSG:27700 with a class, a title, an id and an uncertainty,
-        metres; `boundary_uncertainty_m` may hold one number for each side, null where drawing
-        stopped. Without it every side is known as well as the polygon.
+        Polygons in EPSG:4326 or EPSG:27700 with a class, and what the product has besides: a
+        title, an id and an uncertainty, metres; `boundary_uncertainty_m` may hold one number
+        for each side, null where drawing stopped. Without it every side is known as well as the
+        polygon.
     spec
-        The source; its option ``columns`` maps our names to the file's, without regard to case.
+        The source; its options: ``product`` names one of `geology_fields.products`, ``layer``
+        the layer of a file that holds several, ``columns`` maps our names to the file's,
+        without regard to case, ``classes`` its classes to ours, and
+        ``position_uncertainty_m`` says how well its lines are known where the file does not.
     area
-        The area.
+        The area; zones are cut `BEYOND_M` beyond its bounds.
 
     Returns
     -------
     geology
-        Frame of `schemas.GEOLOGY`, EPSG:27700, ordered by `zone_id`.
+        Frame of `schemas.GEOLOGY`, EPSG:27700, ordered by `zone_id`, with `our_class`
+        (A, B or C) if a product is named, and `drawn_within` (Bounds or None) where zones were
+        cut.
 
     Raises
     ------
     SchemaError
-        If it cannot be read, or anything is not as promised.
-    CoverageError
-        If a vertex lies outside Great Britain.
+        If it cannot be read, a class is unknown, more than 5 % of its shapes cannot be used,
+        nothing of it lies in the area, or anything else is not as promised.
     """
-    del area
     name = f"{snapshot.source} ({snapshot.url})"
-    frame = geo.frame_to_bng(_read(snapshot, name), name=name)
-    named = _named(frame, spec.options.get("columns"), name)
-    texts = ("zone_id", "source_class", "title", "version")
-    uncertainty_m = _numbers(named, named["position_uncertainty_m"], name)
-    geology = gpd.GeoDataFrame(
-        {
-            **{column: named[column].astype("str") for column in texts if column in named},
-            "position_uncertainty_m": uncertainty_m,
-            **_sides(named, uncertainty_m, name),
-        },
-        geometry=frame.geometry,
-        crs=geo.BNG,
+    within = _round(area)
+    frame = geology_files.read(snapshot.path, within, layer=_layer_of(spec), name=name)
+    said = geology_fields.attributes(
+        pd.DataFrame(frame.drop(columns=frame.geometry.name)), spec, name
     )
-    return schemas.GEOLOGY.check(geology).sort_values("zone_id", ignore_index=True)
+    found = _placed(frame, within, name)
+    _refuse_rejected(said, found, name)
+    is_held = ~shapely.is_missing(found.shapes)
+    if not is_held.any():
+        rule = f"no zone of it lies within {BEYOND_M:,.0f} m of {area.name}"
+        raise SchemaError(name, [rule], "Check that it is for this area; nothing has been used")
+    geology = gpd.GeoDataFrame(
+        said[is_held].reset_index(drop=True), geometry=list(found.shapes[is_held]), crs=geo.BNG
+    )
+    if found.is_cut[is_held].any():
+        cut = [within if is_cut else None for is_cut in found.is_cut[is_held]]
+        geology["drawn_within"] = pd.Series(cut, dtype=object)
+    named = _identified(geology, name)
+    return schemas.GEOLOGY.check(named).sort_values("zone_id", ignore_index=True)
 
 
-def _read(snapshot: Snapshot, name: str) -> gpd.GeoDataFrame:
-    try:
-        frame = gpd.read_file(snapshot.path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise SchemaError(
-            name, [f"it cannot be read as a map layer ({error})"], _WAY_OUT
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame):
-        raise SchemaError(name, ["it holds no geometry"], _WAY_OUT)
-    return frame
+def _layer_of(spec: SourceSpec) -> str:
+    return str(spec.options.get("layer", ""))
 
 
-def _named(frame: gpd.GeoDataFrame, columns: object, name: str) -> pd.DataFrame:
-    """Return the columns that we read, under our names."""
-    given = {str(ours): str(theirs) for ours, theirs in _mapping(columns).items()}
-    wanted = {**_COLUMNS, **given}
-    held = {str(column).casefold(): str(column) for column in frame.columns}
-    faults = [
-        f"'columns' names {ours}, which is none of {', '.join((*_COLUMNS, *_OPTIONAL))}"
-        for ours in given
-        if ours not in (*_COLUMNS, *_OPTIONAL)
+def _round(area: Area) -> Bounds:
+    west, south, east, north = area.bounds.as_tuple()
+    return Bounds(
+        min_easting=west - BEYOND_M,
+        min_northing=south - BEYOND_M,
+        max_easting=east + BEYOND_M,
+        max_northing=north + BEYOND_M,
+    )
+
+
+def _placed(frame: gpd.GeoDataFrame, within: Bounds, name: str) -> Gated:
+    """Gate the shapes as the file has them, so that each can be placed, and again in metres."""
+    crs = geo.code_of(frame.crs)
+    first = gated(frame.geometry.to_numpy(), geology_files.window(within, crs))
+    if crs == geo.BNG:
+        return first
+    is_held = ~shapely.is_missing(first.shapes)
+    shapes = gpd.GeoDataFrame(geometry=gpd.GeoSeries(first.shapes[is_held], crs=frame.crs))
+    moved = np.full(len(frame), None, dtype=object)
+    moved[is_held] = geo.frame_to_bng(shapes, name=name).geometry.to_numpy()
+    # A line cut in degrees lies a little outside the window, where it is cut in metres.
+    second = gated(moved, within.as_tuple())
+    return Gated(
+        shapes=second.shapes,
+        faults=np.where(is_held, second.faults, first.faults),
+        is_cut=second.is_cut,
+    )
+
+
+def _refuse_rejected(said: pd.DataFrame, found: Gated, name: str) -> None:
+    rejected = found.faults != ""
+    n_rejected = int(rejected.sum())
+    if not n_rejected:
+        return
+    ids = said["zone_id"].fillna("row " + said.index.astype("str").to_series(index=said.index))
+    examples = [
+        f"{label}: {fault}" for label, fault in zip(ids, found.faults, strict=True) if fault
     ]
-    faults += [
-        f"column {theirs} is missing" for theirs in wanted.values() if theirs.casefold() not in held
+    shown = "; ".join(examples[:_MOST_SHOWN])
+    rule = f"{n_rejected} of {len(said)} zones have a shape that cannot be used ({shown})"
+    if n_rejected > MOST_REJECTED * len(said):
+        raise SchemaError(name, [rule], "Mend the file and run again; nothing of it has been used")
+    LOG.warning("%s: %s", name, rule)
+
+
+def _identified(geology: gpd.GeoDataFrame, name: str) -> gpd.GeoDataFrame:
+    """Give zones of a file without ids one that rests on class and shape, and drop twins."""
+    if geology["zone_id"].notna().any():
+        return geology
+    outlines = shapely.to_wkb(shapely.normalize(geology.geometry.to_numpy()))
+    ids = [
+        hashlib.sha256(f"{kind}\n".encode() + outline).hexdigest()[:_ID_LENGTH]
+        for kind, outline in zip(geology["source_class"], outlines, strict=True)
     ]
-    if faults:
-        raise SchemaError(name, faults, _WAY_OUT)
-    wanted = {**{ours: ours for ours in _OPTIONAL if ours in held}, **wanted}
-    return pd.DataFrame({ours: frame[held[theirs.casefold()]] for ours, theirs in wanted.items()})
-
-
-def _mapping(value: object) -> Mapping[Any, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _numbers(named: pd.DataFrame, values: pd.Series[Any], name: str) -> pd.Series[float]:
-    """Read uncertainties, metres; NaN where there is none."""
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    wrong = values.notna() & ~np.isfinite(numbers)
-    if wrong.any():
-        faults = [
-            f'zone {zone}: {values.name} "{value}" is not a number of metres'
-            for zone, value in zip(named["zone_id"][wrong], values[wrong], strict=True)
-        ]
-        raise SchemaError(name, faults, _WAY_OUT)
-    return numbers
-
-
-def _sides(
-    named: pd.DataFrame, uncertainty_m: pd.Series[float], name: str
-) -> Mapping[str, pd.Series[float]]:
-    """Return the uncertainty of each side, metres; NaN where drawing stopped."""
-    if "boundary_uncertainty_m" not in named.columns:
-        return {f"{side}_uncertainty_m": uncertainty_m for side in _SIDES}
-    rows = zip(named["zone_id"], named["boundary_uncertainty_m"], uncertainty_m, strict=True)
-    given = [_sides_of(zone, value, whole_m, name) for zone, value, whole_m in rows]
-    return {
-        f"{side}_uncertainty_m": _numbers(
-            named,
-            pd.Series([sides[side] for sides in given], index=named.index, name=side, dtype=object),
-            name,
-        )
-        for side in _SIDES
-    }
-
-
-def _sides_of(zone: object, value: object, whole_m: float, name: str) -> Mapping[str, Any]:
-    """Read one cell; an empty one says nothing of the sides, so each is as the whole."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN is not itself
-        return dict.fromkeys(_SIDES, whole_m)
-    try:
-        parsed = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        parsed = value
-    # A side left out would read as "only where drawing stopped" and hide a line.
-    if not isinstance(parsed, dict) or not set(_SIDES) <= set(parsed):
-        fault = f'zone {zone}: boundary_uncertainty_m "{value}" does not give all four of '
-        raise SchemaError(name, [f"{fault}{', '.join(_SIDES)}"], _WAY_OUT)
-    return parsed
+    named = geology.assign(zone_id=pd.Series(ids, index=geology.index, dtype="str"))
+    twins = named["zone_id"].duplicated()
+    if twins.any():
+        rule = f"{int(twins.sum())} of {len(named)} zones are there twice"
+        if twins.mean() > MOST_REPEATED:
+            raise SchemaError(name, [rule], "Mend the file; nothing of it has been used")
+        LOG.warning("%s: %s", name, rule)
+    return gpd.GeoDataFrame(named[~twins].reset_index(drop=True))

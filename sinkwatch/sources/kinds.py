@@ -18,6 +18,7 @@ from sinkwatch.sources import (
     environment_agency,
     geology,
     geology_features,
+    inventory,
     open_names,
     open_uprn,
     overpass,
@@ -95,7 +96,7 @@ ONLINE: Final[Mapping[str, OnlineSource]] = {
 KINDS: Final[Mapping[str, Source]] = {
     **ONLINE,
     "geology": geology,
-    "sinkholes": tables.SINKHOLES,
+    "sinkholes": inventory,
     "places": tables.PLACES,
     "postcodes": tables.POSTCODES,
     "cases": tables.CASES,
@@ -141,6 +142,7 @@ def _stacked(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFr
 
 
 JOINED: Final[Mapping[str, _Join]] = {
+    "sinkholes": inventory.joined,
     "applications": applications.joined,
     "postcodes": code_point.joined,
     "addresses": _stacked,

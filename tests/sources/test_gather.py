@@ -253,7 +253,7 @@ def test_a_held_copy_that_no_longer_passes_the_rules_is_put_aside(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.run()
-    moved = replace(an_area().bounds, max_northing=471_000)
+    moved = replace(an_area().bounds, max_northing=471_780)
     area = replace(world.area(), bounds=moved)  # where it was good, 2 of 2 points lie outside now
     world.path(PLANNING).unlink()
     inputs = sources.gather(area, world.folder, world.held.get, now=NOW)
@@ -461,10 +461,10 @@ def test_an_empty_planning_file_takes_nothing_from_another(world: World, *, firs
 
 def test_two_sources_of_another_kind_are_refused_before_anything_is_asked(world: World) -> None:
     titles_alone = world.given / "none.csv"
-    titles_alone.write_text(world.path("sinkholes").read_text().splitlines()[0] + "\n")
-    second = a_spec("sinkholes", titles_alone, name="sinkholes-2")
+    titles_alone.write_text(world.path("cases").read_text().splitlines()[0] + "\n")
+    second = a_spec("cases", titles_alone, name="cases-2")
     world.specs = {"second": second, **world.specs}
-    with pytest.raises(ConfigError, match="source kind sinkholes: two sources of this kind"):
+    with pytest.raises(ConfigError, match="source kind cases: two sources of this kind"):
         world.run()
     assert not world.folder.exists()
 

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from sinkwatch import geo, hazard
-from sinkwatch.errors import CoverageError, SchemaError
+from sinkwatch.errors import SchemaError
 from tests.sources.samples import DATA
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SIDES = [f"{side}_uncertainty_m" for side in ("west", "east", "north", "south")]
 NOT_ALL_FOUR = "does not give all four of west, east, north, south"
 SQUARE = shapely.box(430_000, 470_000, 431_000, 471_000)
+OFF = (430_000, 470_000)
+UNUSABLE = "zones have a shape that cannot be used"
 GEOSURE = {
     "zone_id": "Id",
     "source_class": "CLASS",
@@ -127,8 +129,10 @@ def test_a_geopackage_may_give_the_sides_as_json(read: Load) -> None:
 
 
 def test_multipolygons_and_heights_are_taken(read: Load) -> None:
-    shape = shapely.force_3d(shapely.MultiPolygon([SQUARE, shapely.box(0, 0, 9, 9)]), 12)
-    assert len(read(a_layer(geometry=shape))) == 1
+    other = shapely.box(432_000, 470_000, 432_009, 470_009)
+    shape = shapely.force_3d(shapely.MultiPolygon([SQUARE, other]), 12)
+    (geometry,) = read(a_layer(geometry=shape)).geometry
+    assert (geometry.geom_type, geometry.has_z, geometry.area) == ("MultiPolygon", False, 1_000_081)
 
 
 # ── What is refused ──────────────────────────────────────────────────────────────────────────
@@ -144,31 +148,41 @@ def test_web_mercator_is_refused(read: Load) -> None:
 
 
 def test_a_bow_tie_is_refused(read: Load) -> None:
-    tie = shapely.Polygon([(0, 0), (100, 100), (100, 0), (0, 100)])
+    tie = shapely.transform(shapely.Polygon([(0, 0), (9, 9), (9, 0), (0, 9)]), lambda at: at + OFF)
     assert faults(read, a_layer({}, {"geometry": tie})) == (
-        "1 of 2 with a boundary that crosses itself: Z2",
+        f"1 of 2 {UNUSABLE} (Z2: its boundary crosses itself, and mending it changes its area)",
     )
 
 
 def test_points_are_refused(read: Load) -> None:
-    assert faults(read, a_layer(geometry=shapely.Point(1, 1))) == (
-        "1 of 1 not MultiPolygon or Polygon: Z1",
+    assert faults(read, a_layer(geometry=SQUARE.centroid)) == (
+        f"1 of 1 {UNUSABLE} (Z1: it is no polygon)",
     )
 
 
 def test_a_zone_without_geometry_is_refused(read: Load) -> None:
-    assert faults(read, a_layer({}, {"geometry": None})) == ("1 of 2 without geometry: Z2",)
+    assert faults(read, a_layer({}, {"geometry": None})) == (
+        f"1 of 2 {UNUSABLE} (Z2: it has no geometry)",
+    )
 
 
 def test_a_table_without_geometry_is_refused(load: Load) -> None:
-    with pytest.raises(SchemaError, match="it holds no geometry"):
+    with pytest.raises(SchemaError, match=r"it ends in .csv, which is none of .gpkg, .geojson"):
         load("geology", "layer.csv", "zone_id,class,title,position_uncertainty_m\nZ,C,Belt,500\n")
 
 
-def test_longitude_and_latitude_exchanged_lie_outside_great_britain(read: Load) -> None:
-    shape = shapely.box(54.1, -1.6, 54.2, -1.5)
-    with pytest.raises(CoverageError, match="outside Great Britain"):
-        read(a_layer(geometry=shape, crs=geo.WGS84))
+@pytest.mark.parametrize(
+    ("shape", "crs"),
+    [
+        (shapely.box(54.1, -1.6, 54.2, -1.5), geo.WGS84),
+        (shapely.box(470_000, 430_000, 471_000, 431_000), geo.BNG),
+    ],
+)
+def test_exchanged_coordinates_are_refused_and_never_put_right(
+    read: Load, shape: shapely.Polygon, crs: str
+) -> None:
+    layer = a_layer(geometry=shape, crs=crs)
+    assert faults(read, layer) == ("its two coordinates look exchanged",)
 
 
 def test_zones_of_one_name_are_refused(read: Load) -> None:
@@ -235,5 +249,5 @@ def test_a_truncated_layer_is_refused_wherever_it_ends(
 ) -> None:
     whole = DATA / file
     content = whole.read_bytes() if whole.exists() else saved(a_layer(), tmp_path / "made.gpkg")
-    with pytest.raises(SchemaError, match="cannot be read as a map layer"):
+    with pytest.raises(SchemaError, match=r"cannot be read as a map layer|it is not whole JSON"):
         load("geology", file, content[: int(len(content) * share)])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -39,7 +41,15 @@ SINKHOLE: Final = "sinkhole"
 POSTCODE: Final = "postcode"
 """Kind of state under which the band of a postcode is recorded."""
 
+SAME_PLACE_M: Final = 25.0
+"""A point or an outline that moves by less is the same one drawn again, metres (sinkwatch change
+rules: well below the 100 m to which a council's point stands for its site)."""
+
 _OPEN: Final = frozenset({ApplicationStatus.UNDECIDED, ApplicationStatus.APPEALED})
+_CLOSED: Final = frozenset(
+    {ApplicationStatus.APPROVED, ApplicationStatus.REFUSED, ApplicationStatus.WITHDRAWN}
+)
+_NO_WORD: Final = re.compile(r"[\W_]+")
 
 _KIND_OF_STATUS: Final = {
     ApplicationStatus.APPROVED: EventKind.APPLICATION_DECIDED,
@@ -48,13 +58,7 @@ _KIND_OF_STATUS: Final = {
     ApplicationStatus.APPEALED: EventKind.APPLICATION_APPEALED,
 }
 
-_CHANGED_WORDS: Final = {
-    "status": "its status",
-    "status_text": "the council's words for its status",
-    "description": "its description",
-    "address": "its address",
-    "decided_on": "its decision date",
-    "boundary": "its boundary",
+_CORRECTED_WORDS: Final = {
     "easting": "its position",
     "northing": "its position",
     "position_uncertainty_m": "how well its position is known",
@@ -67,7 +71,7 @@ _CHANGED_WORDS: Final = {
     "cause": "what it is put down to",
 }
 
-_LISTING: Final = frozenset({"reference", "authority", "url"})  # where it is found, not what it is
+_DAYS: Final = ("received_on", "decided_on", "consulted_on")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ class Note:
 
 def application_facts(applications: gpd.GeoDataFrame) -> dict[str, dict[str, object]]:
     """
-    Return what a subscriber would care about in each application: a change of it is an event.
+    Return what is recorded of each application; `events` says which change of it is news.
 
     Parameters
     ----------
@@ -105,7 +109,7 @@ def application_facts(applications: gpd.GeoDataFrame) -> dict[str, dict[str, obj
     return {
         row["application_key"]: {
             **{name: _text(row[name]) for name in texts},
-            **{name: _day(row[name]) for name in ("received_on", "decided_on")},
+            **{name: _day(row.get(name)) for name in _DAYS},
             **_position(row),
             "boundary": _outline(row.get("boundary")),
         }
@@ -139,7 +143,9 @@ def sinkhole_facts(sinkholes: gpd.GeoDataFrame) -> dict[str, dict[str, object]]:
     }
 
 
-def postcode_facts(assessments: pd.DataFrame) -> dict[str, dict[str, object]]:
+def postcode_facts(
+    assessments: pd.DataFrame, postcodes: gpd.GeoDataFrame
+) -> dict[str, dict[str, object]]:
     """
     Return the band of each postcode and what decided it.
 
@@ -147,6 +153,8 @@ def postcode_facts(assessments: pd.DataFrame) -> dict[str, dict[str, object]]:
     ----------
     assessments
         Frame of `schemas.ASSESSMENTS`, one row per postcode.
+    postcodes
+        Frame of `schemas.POSTCODES`, EPSG:27700, the same rows in the same order.
 
     Returns
     -------
@@ -158,11 +166,18 @@ def postcode_facts(assessments: pd.DataFrame) -> dict[str, dict[str, object]]:
         assessments["band"],
         assessments["scored_as"],
         assessments["sinkhole_id"],
+        postcodes.geometry,
         strict=True,
     )
     return {
-        postcode: {"band": int(band), "scored_as": int(scored_as), "sinkhole_id": _text(sinkhole)}
-        for postcode, band, scored_as, sinkhole in columns
+        postcode: {
+            "band": int(band),
+            "scored_as": int(scored_as),
+            "sinkhole_id": _text(sinkhole),
+            "easting": round(centre.x),
+            "northing": round(centre.y),
+        }
+        for postcode, band, scored_as, sinkhole, centre in columns
     }
 
 
@@ -222,24 +237,23 @@ def events(
 def _application_event(
     change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
 ) -> Event | None:
-    if change.after is None:
+    told = _what_happened(change.before, change.after)
+    facts = change.after or change.before
+    if told is None or facts is None:
         return None
-    after = change.after
-    if change.before is not None and not _changed_names(change.before, after):
-        return None  # another link, or another authority that lists it: nothing of its own
-    note = notes.get(change.subject, Note(is_flagged=False))
-    kind, happened = _what_happened(change.before, after)
+    kind, happened = told
+    note = notes.get(change.subject, Note(is_flagged=change.after is None))
     return Event(
         kind=kind,
         subject=change.subject,
         version=change.version,
-        title=_application_title(after),
+        title=_application_title(facts),
         happened=happened,
-        **_where(after),
+        **_where(facts),
         is_flagged=note.is_flagged,
-        is_news=_is_news(after, parameters, today),
-        lines=(*_application_lines(after), *note.lines),
-        url=str(after["url"]),
+        is_news=_is_news(facts, parameters, today),
+        lines=(*_application_lines(facts), *note.lines),
+        url=str(facts["url"]),
     )
 
 
@@ -250,52 +264,150 @@ def _application_title(facts: Mapping[str, object]) -> str:
 
 def _application_lines(facts: Mapping[str, object]) -> tuple[str, ...]:
     lines = [f"Proposal, as published: {wording.trimmed(str(facts['description']), 400)}"]
-    for name, words in (("received_on", "Received"), ("decided_on", "Decided")):
-        if facts[name] is not None:
-            lines.append(f"{words} {wording.date_text(date.fromisoformat(str(facts[name])))}.")
+    for name, words in zip(_DAYS, ("Received", "Decided", "Consultation date"), strict=True):
+        if facts.get(name) is not None:
+            lines.append(f"{words} {_date_text(facts[name])}.")
     lines.append(f"Authority: {facts['authority']}.")
     return tuple(lines)
 
 
+_Told = tuple[EventKind, str]
+
+
 def _what_happened(
-    before: Mapping[str, object] | None, after: Mapping[str, object]
-) -> tuple[EventKind, str]:
-    status = ApplicationStatus(str(after["status"]))
-    words = str(after["status_text"]) or status.value
-    if before is None:
-        return (
-            EventKind.APPLICATION_NEW,
-            f'A planning application has been submitted. Its status is "{words}".',
+    before: Mapping[str, object] | None, after: Mapping[str, object] | None
+) -> _Told | None:
+    """Say what a resident would call a change; None if nothing but its listing has moved."""
+    if before is None or after is None:
+        return _first_listed(after) if after is not None else _no_longer_listed(before)
+    kind, sentences = EventKind.APPLICATION_CHANGED, []
+    if _has_other_status(before, after):
+        kind = _KIND_OF_STATUS.get(ApplicationStatus(str(after["status"])), kind)
+        sentences.append(
+            f"The application's status was {_status_words(before)} "
+            f"and is now {_status_words(after)}."
         )
-    if before["status"] == after["status"]:
-        return (
-            EventKind.APPLICATION_CHANGED,
-            f"The application has changed: {_changed_words(before, after)}.",
-        )
-    earlier = str(before["status_text"]) or str(before["status"])
-    kind = _KIND_OF_STATUS.get(status, EventKind.APPLICATION_CHANGED)
-    return kind, f'The application\'s status was "{earlier}" and is now "{words}".'
+    changed = ", ".join(words for words, differs in _AMENDMENTS if differs(before, after))
+    if changed:
+        opening = "It has changed besides" if sentences else "The application has changed"
+        sentences.append(f"{opening}: {changed}.")
+    if _is_consulted_again(before, after):
+        sentences.append(_consultation(before, after))
+    return (kind, " ".join(sentences)) if sentences else None
 
 
-def _changed_words(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    names = _changed_names(before, after)
-    words = dict.fromkeys(_CHANGED_WORDS.get(name, "its details") for name in names)
-    return ", ".join(words) or "its details"
+def _first_listed(after: Mapping[str, object]) -> _Told:
+    words = f"Its status is {_status_words(after)}."
+    return EventKind.APPLICATION_NEW, f"A planning application has been submitted. {words}"
 
 
-def _changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """Return the facts that differ, but for those that are about where it is listed."""
-    return [name for name in after if name not in _LISTING and before.get(name) != after[name]]
+def _no_longer_listed(before: Mapping[str, object] | None) -> _Told | None:
+    """Tell of one that was still open; a decided one drops off lists as it ages."""
+    if before is None or ApplicationStatus(str(before["status"])) in _CLOSED:
+        return None
+    happened = (
+        "It is no longer listed by the council's register as we read it: it may have been "
+        f"withdrawn there, or taken down. Its status was last {_status_words(before)}."
+    )
+    return EventKind.APPLICATION_UNLISTED, happened
+
+
+def _consultation(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    # Councils give the day on which a consultation begins, or the one on which it ends.
+    return (
+        "It is out for consultation again: the consultation date was "
+        f"{_date_text(before['consulted_on'])} and is now {_date_text(after['consulted_on'])}."
+    )
+
+
+def _date_text(day: object) -> str:
+    return wording.date_text(date.fromisoformat(str(day)))
+
+
+def _status_words(facts: Mapping[str, object]) -> str:
+    return "not given" if _is_unsaid(facts) else f'"{facts["status_text"] or facts["status"]}"'
+
+
+def _is_unsaid(facts: Mapping[str, object]) -> bool:
+    """Tell whether the source says nothing of the status."""
+    return facts["status"] == ApplicationStatus.OTHER and not facts["status_text"]
+
+
+def _has_other_status(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    """Tell whether it stands otherwise; an answer that says less than before says nothing new."""
+    if before["status"] == after["status"] or _is_unsaid(after):
+        return False
+    return not (_is_unsaid(before) and after["status"] == ApplicationStatus.UNDECIDED)
+
+
+def _has_other_words(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    """Tell whether a status that is none of ours has changed; of ours, two words mean one thing."""
+    if not before["status"] == after["status"] == ApplicationStatus.OTHER:
+        return False
+    return bool(before["status_text"]) and _reads_otherwise("status_text", before, after)
+
+
+def _reads_otherwise(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    """Tell whether a text has other words: capitals, spaces and commas are none."""
+    if name not in before:
+        return False
+    was, is_now = (_NO_WORD.sub(" ", str(f[name])).strip().casefold() for f in (before, after))
+    return bool(is_now) and was != is_now
+
+
+def _is_decided_anew(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    days = before.get("decided_on"), after["decided_on"]
+    return None not in days and days[0] != days[1]
+
+
+def _is_consulted_again(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    """Tell whether people are asked a second time; the first time comes with the application."""
+    days = before.get("consulted_on"), after.get("consulted_on")
+    is_open = ApplicationStatus(str(after["status"])) not in _CLOSED
+    return is_open and None not in days and str(days[0]) < str(days[1])
+
+
+def _has_moved(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    """Tell whether its point lies elsewhere, and not only where it has been found better."""
+    points = [_point(facts) for facts in (before, after)]
+    if None in points:
+        return False
+    doubts_m = [float(str(facts["position_uncertainty_m"])) for facts in (before, after)]
+    # Another uncertainty tells of another way to place it, which moves no site within both.
+    least_m = SAME_PLACE_M if doubts_m[0] == doubts_m[1] else max(SAME_PLACE_M, *doubts_m)
+    return bool(shapely.distance(*points) >= least_m)
+
+
+def _point(facts: Mapping[str, object]) -> shapely.Point | None:
+    if facts.get("easting") is None:
+        return None
+    return shapely.Point(float(str(facts["easting"])), float(str(facts["northing"])))
+
+
+def _has_other_outline(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
+    outlines = [str(facts.get("boundary", "")) for facts in (before, after)]
+    if not all(outlines) or outlines[0] == outlines[1]:
+        return False
+    return bool(shapely.hausdorff_distance(*shapely.from_wkt(outlines)) >= SAME_PLACE_M)
+
+
+_Differs = Callable[[Mapping[str, object], Mapping[str, object]], bool]
+
+_AMENDMENTS: Final[tuple[tuple[str, _Differs], ...]] = (
+    ("the council's words for its status", _has_other_words),
+    ("its description", partial(_reads_otherwise, "description")),
+    ("its address", partial(_reads_otherwise, "address")),
+    ("its position", _has_moved),
+    ("its boundary", _has_other_outline),
+    ("its decision date", _is_decided_anew),
+)
+"""What a resident would recognise as an amendment, in the order in which it is told."""
 
 
 def _is_news(facts: Mapping[str, object], parameters: Parameters, today: date) -> bool:
     if ApplicationStatus(str(facts["status"])) in _OPEN:
         return True
-    days = [
-        date.fromisoformat(str(facts[name]))
-        for name in ("received_on", "decided_on")
-        if facts[name]
-    ]
+    days = [date.fromisoformat(str(facts[name])) for name in _DAYS if facts.get(name)]
     return not days or today - max(days) <= timedelta(days=parameters.recent_days)
 
 
@@ -337,8 +449,14 @@ def _what_happened_to_record(change: Change) -> tuple[EventKind, str]:
         return EventKind.SINKHOLE_REMOVED, "The record has been taken out of the inventory."
     return (
         EventKind.SINKHOLE_CORRECTED,
-        f"The record has been corrected: {_changed_words(change.before, change.after)}.",
+        f"The record has been corrected: {_corrected_words(change.before, change.after)}.",
     )
+
+
+def _corrected_words(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    names = [name for name in after if before.get(name) != after[name]]
+    words = dict.fromkeys(_CORRECTED_WORDS.get(name, "its details") for name in names)
+    return ", ".join(words) or "its details"
 
 
 def _postcode_event(
@@ -369,6 +487,9 @@ def _postcode_event(
 
 
 def _why(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    centres = [(facts.get("easting"), facts.get("northing")) for facts in (before, after)]
+    if centres[0] != centres[1] and None not in centres[0]:
+        return "Its centre lies elsewhere in the list of postcodes now in use."
     if before["scored_as"] != after["scored_as"]:
         return "The class of the ground differs in the edition of the geology now in use."
     if before["sinkhole_id"] != after["sinkhole_id"]:
@@ -405,7 +526,8 @@ def plan(
 
     A subscriber hears of what may lie within their radius: the uncertainty of both positions
     counts in favour of telling. What could not be mapped goes to everyone of the area, since it
-    may be next door; what is not flagged or not news goes to nobody.
+    may be next door; what is not flagged or not news goes to nobody. That an application is no
+    longer listed goes to those who were told of it, and to nobody else.
 
     Parameters
     ----------
@@ -422,11 +544,12 @@ def plan(
         One per subscriber with something to hear, in the order of the subscriptions.
     """
     heard: dict[int, list[Alert]] = {}
+    known = frozenset((subscriber, _subject_of(key)) for subscriber, key in told)
     for event in events:
         if not event.is_news or not (event.is_flagged or event.easting is None):
             continue
         for index, alert in _matches(event, subscriptions):
-            if (subscriptions[index].subscription_id, event.key) not in told:
+            if _is_for(subscriptions[index], event, told, known):
                 heard.setdefault(index, []).append(alert)
     return tuple(
         Digest(
@@ -435,6 +558,21 @@ def plan(
         )
         for index in sorted(heard)
     )
+
+
+_Pairs = frozenset[tuple[SubscriptionId, str]]
+
+
+def _is_for(subscription: Subscription, event: Event, told: _Pairs, known: _Pairs) -> bool:
+    subscriber = subscription.subscription_id
+    if (subscriber, event.key) in told:
+        return False
+    return event.kind is not EventKind.APPLICATION_UNLISTED or (subscriber, event.subject) in known
+
+
+def _subject_of(key: str) -> str:
+    """Return what an event's key says it happened to; a subject may itself hold colons."""
+    return key.partition(":")[2].rpartition(":")[0]
 
 
 POSTCODE_UNCERTAINTY_M: Final = 100.0

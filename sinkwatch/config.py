@@ -38,6 +38,7 @@ from sinkwatch.model import (
     BandTable,
     Bounds,
     GeologyClass,
+    Overlay,
     Parameters,
     SourceSpec,
 )
@@ -81,6 +82,9 @@ class Settings(BaseSettings):
         SQLAlchemy URL; empty for SQLite in the state folder.
     planning_files
         Files of planning applications, CSV or GeoJSON; in the environment parted by colons.
+    inventory_files
+        The operator's own records of sinkholes, CSV or GeoJSON; in the environment parted by
+        colons. They correct and add to those that ship, and remove none.
     online
         Whether sources on the internet are asked, under the name of ``contact``; unset, they are
         once ``contact`` is the operator's own.
@@ -116,6 +120,7 @@ class Settings(BaseSettings):
     maps_folder: Path = Path("maps")
     database_url: str = Field(default="", repr=False)  # may hold a password
     planning_files: Annotated[tuple[Path, ...], NoDecode] = ()
+    inventory_files: Annotated[tuple[Path, ...], NoDecode] = ()
     online: bool | None = None
     opt_in: Annotated[tuple[str, ...], NoDecode] = ()
     public_url: str = "https://sinkwatch.example"
@@ -132,7 +137,7 @@ class Settings(BaseSettings):
     smtp_ca_file: Path | None = None
     run_at: str = "06:00"
 
-    @field_validator("planning_files", mode="before")
+    @field_validator("planning_files", "inventory_files", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
@@ -414,6 +419,7 @@ def area_of(settings: Settings, planning_files: Sequence[Path] = ()) -> Area:
         use for.
     """
     area = name_planning_files(load_area(settings.area), planning_files or settings.planning_files)
+    area = add_inventory_files(area, settings.inventory_files)
     left_alone = {spec.name for spec in area.sources if spec.switched_off == NOT_OPTED_IN}
     unknown = sorted(set(settings.opt_in) - left_alone)
     if unknown:
@@ -488,6 +494,36 @@ def name_planning_files(area: Area, files: Sequence[Path]) -> Area:
         for number, path in enumerate(files, start=1)
     )
     return replace(area, sources=(*others, *named), parameters=_aged_alike(area, template, named))
+
+
+def add_inventory_files(area: Area, files: Sequence[Path]) -> Area:
+    """
+    Give the area the operator's own records beside those that it has.
+
+    Parameters
+    ----------
+    area
+        The area.
+    files
+        CSV or GeoJSON files with the columns of the inventory that ships.
+
+    Returns
+    -------
+    area
+        New area.
+    """
+    own = tuple(
+        SourceSpec(
+            name=_numbered("own-records", number),
+            kind="sinkholes",
+            title="The operator's own records of sinkholes",
+            path=Path(path).absolute(),
+            licence="As the operator says",
+            attribution="",
+        )
+        for number, path in enumerate(files, start=1)
+    )
+    return replace(area, sources=(*area.sources, *own)) if own else area
 
 
 def _aged_alike(area: Area, template: SourceSpec, named: Sequence[SourceSpec]) -> Parameters:
@@ -641,6 +677,17 @@ class _ParametersEntry(_Strict):
     recent_days: int = Field(default=90, ge=1)
 
 
+class _OverlayEntry(_Strict):
+    title: str
+    url: str
+    layers: tuple[str, ...]
+    credit: str
+    credit_url: str
+
+    def made(self) -> Overlay:
+        return Overlay(**self.model_dump())
+
+
 class _AreaFile(_Strict):
     area_id: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
     name: str
@@ -654,6 +701,7 @@ class _AreaFile(_Strict):
     class_notes: dict[Literal["A", "B", "C"], str]
     districts: dict[str, tuple[str, ...]] = {}
     source: tuple[_SourceEntry, ...]
+    overlay: tuple[_OverlayEntry, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -692,6 +740,7 @@ class _AreaFile(_Strict):
             sources=tuple(entry.spec(folder) for entry in self.source),
             class_notes={GeologyClass[row]: note for row, note in self.class_notes.items()},
             districts=self.districts,
+            overlays=tuple(entry.made() for entry in self.overlay),
         )
 
 

@@ -7,11 +7,13 @@ import hashlib
 import itertools
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NewType
+from urllib.parse import urlsplit
 
 from sinkwatch.errors import ConfigError
 
@@ -358,6 +360,9 @@ ONLINE_KINDS: Final = frozenset(
 )
 """Kinds of source that ask a service on the internet, if the operator has switched that on."""
 
+GROUND_KINDS: Final = frozenset({"geology", "geology-features"})
+"""Kinds of source that give zones."""
+
 CONTEXT_KINDS: Final = frozenset(
     {
         "planning-designations",
@@ -459,6 +464,66 @@ class SourceSpec:
     is_restricted: bool = False
 
 
+_WMS_URL: Final = re.compile(r"https://[a-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
+_WMS_LAYER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
+_UNSPEAKABLE: Final = re.compile(r"[<>{}\\]|[^ -\uffff]")
+"""What Leaflet would read as HTML, or folium as a template."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """
+    A map of someone else's that the reader may lay over ours.
+
+    Attributes
+    ----------
+    title
+        Its name in the layer switch.
+    url
+        Address of the WMS, https, without a question mark.
+    layers
+        Names of its layers, drawn in this order.
+    credit, credit_url
+        Who must be named, and where that leads.
+    """
+
+    title: str
+    url: str
+    layers: tuple[str, ...]
+    credit: str
+    credit_url: str
+
+    def __post_init__(self) -> None:
+        """Refuse what the map's script or the page's policy could not bear."""
+        for name in ("title", "credit"):
+            said = getattr(self, name)
+            if not said.strip() or _UNSPEAKABLE.search(said):
+                raise _overlay_refusal(f"{name} {said!r}", "it is empty or holds one of < > { } \\")
+        for name in ("url", "credit_url"):
+            if not _WMS_URL.fullmatch(getattr(self, name)):
+                raise _overlay_refusal(
+                    f"{name} {getattr(self, name)!r}", "it is no plain https address"
+                )
+        if not self.layers or not all(map(_WMS_LAYER.fullmatch, self.layers)):
+            raise _overlay_refusal(
+                f"layers {list(self.layers)}", "none is named, or one is no layer's name"
+            )
+
+    @property
+    def host(self) -> str:
+        """The server that is asked."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host, for the page's policy."""
+        return f"https://{self.host}"
+
+
+def _overlay_refusal(value: str, rule: str) -> ConfigError:
+    return ConfigError(f"overlay: {value}", rule, "Mend its [[overlay]] in the area file")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
     """
@@ -489,6 +554,8 @@ class Area:
     districts
         By authority, the codes of its districts in a postcode list: a point of one of its
         applications must lie there. Empty to believe every point.
+    overlays
+        Maps of others that a reader may lay over ours.
     """
 
     area_id: str
@@ -502,6 +569,7 @@ class Area:
     sources: tuple[SourceSpec, ...]
     class_notes: Mapping[GeologyClass, str]
     districts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    overlays: tuple[Overlay, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -984,6 +1052,16 @@ class Findings:
     flagged: frozenset[str]
     sources: tuple[SourceState, ...]
     surroundings: Surroundings = field(default_factory=Surroundings)
+
+    def __post_init__(self) -> None:
+        """Refuse outlines that their licence keeps here: whatever is published is made of this."""
+        grounds = [s for s in self.sources if s.spec.is_restricted and s.spec.kind in GROUND_KINDS]
+        if grounds and (len(self.zones) or len(self.edges)):
+            raise ConfigError(
+                f"source {grounds[0].spec.name}",
+                "is restricted, so findings must not hold its outlines",
+                "Make findings with survey.surveyed, which keeps them apart",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

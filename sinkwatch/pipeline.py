@@ -351,8 +351,9 @@ def run(
 
     now = services.clock()
     with services.lock(), services.store() as store:
-        findings = _found(services, store, now, offline=offline, must_read=must_read)
-        events, messages = _record(services, store, findings, now)
+        found = _found(services, store, now, offline=offline, must_read=must_read)
+        findings = found.findings
+        events, messages = _record(services, store, found, now)
         n_delivered = delivery.deliver(services, store, services.mailer())
         published = publish(services, findings)
         n_waiting = _n_waiting(store)
@@ -382,7 +383,7 @@ def _found(
     *,
     offline: bool,
     must_read: frozenset[str],
-) -> Findings:
+) -> survey.Surveyed:
     memory, folder = recollect(services, store), services.snapshots()
     if offline:
         inputs = memory.recall(services.area, folder, now=now)
@@ -402,7 +403,7 @@ def _found(
                 state.problem.rstrip("."),
                 "Nothing was recorded, sent or published",
             )
-    return survey.findings(services.area, inputs)
+    return survey.surveyed(services.area, inputs)
 
 
 def dry_run(
@@ -435,9 +436,10 @@ def dry_run(
 
     now = services.clock()
     with services.lock(), services.store() as store:
-        findings = _found(services, store, now, offline=offline, must_read=must_read)
+        found = _found(services, store, now, offline=offline, must_read=must_read)
+        findings = found.findings
         with store.begin() as connection, connection.begin_nested() as nothing_kept:
-            events, messages = _plan(services, connection, findings, now)
+            events, messages = _plan(services, connection, found, now)
             nothing_kept.rollback()
     mailer = mail.FolderMailer(folder / "mail")
     for message in messages:
@@ -456,36 +458,40 @@ def dry_run(
 
 
 def _record(
-    services: Services, store: Store, findings: Findings, now: datetime
+    services: Services, store: Store, found: survey.Surveyed, now: datetime
 ) -> tuple[tuple[Event, ...], tuple[Message, ...]]:
     from sinkwatch.store import outbox  # noqa: PLC0415 - with the store
 
     # One transaction: what is recorded as changed and what is queued because of it stand or fall
     # together, so a crash between the two can neither lose a mail nor send it twice.
     with store.begin() as connection:
-        events, messages = _plan(services, connection, findings, now)
+        events, messages = _plan(services, connection, found, now)
         outbox.enqueue(connection, messages, now, now + ALERTS_EXPIRE)
     return events, messages
 
 
 def _plan(
-    services: Services, connection: Connection, findings: Findings, now: datetime
+    services: Services, connection: Connection, surveyed: survey.Surveyed, now: datetime
 ) -> tuple[tuple[Event, ...], tuple[Message, ...]]:
     from sinkwatch.store import outbox, runs, states, subscriptions  # noqa: PLC0415 - with the store
 
     run_id = runs.start(connection, now)
+    findings = surveyed.findings
     silent_since = _silent_since(connection, findings)
+    complete = {alerts.APPLICATION: _all_answered(connection, findings, now)}
     note_sources(connection, findings.sources, now)
     changes = [
         change
         for kind, facts in _facts(findings).items()
-        for change in states.record(connection, run_id, kind, facts)
+        for change in states.record(
+            connection, run_id, kind, facts, is_complete=complete.get(kind, True)
+        )
     ]
     found = alerts.events(
         changes, notes(findings), findings.area.parameters, today=wording.london_date(now)
     )
     digests = alerts.plan(found, subscriptions.confirmed(connection), outbox.told(connection))
-    letters = Letters.of(services, findings)
+    letters = Letters.of(services, surveyed)
     messages = tuple(
         letters.render(replace(digest, silent_since=silent_since), now) for digest in digests
     )
@@ -518,6 +524,27 @@ def note_sources(connection: Connection, states: Iterable[SourceState], now: dat
             holds.lift(connection, state.spec.name)
 
 
+def _all_answered(connection: Connection, findings: Findings, now: datetime) -> bool:
+    """
+    Tell whether every planning source that ever gave anything was asked in this run and answered.
+
+    An application is no longer listed only after three such runs: one that is missing because its
+    source was not asked, failed or was switched off has not been taken off anything.
+    """
+    from sinkwatch.store import runs  # noqa: PLC0415 - with the store
+
+    answered = {
+        state.spec.name
+        for state in findings.sources
+        if state.status is SourceStatus.GOOD
+        and state.snapshot is not None
+        and state.snapshot.checked_at == now
+    }
+    planning = {state.spec.name for state in findings.sources if state.spec.kind in PLANNING_KINDS}
+    gave = {note.source for note in runs.source_notes(connection) if note.snapshot is not None}
+    return (gave & planning) <= answered
+
+
 def _silent_since(connection: Connection, findings: Findings) -> date | None:
     """Return since when no planning source could be read that can be now; None if none was lost."""
     from sinkwatch.store import runs  # noqa: PLC0415 - with the store
@@ -541,7 +568,7 @@ def _facts(findings: Findings) -> dict[str, dict[str, dict[str, object]]]:
     """Return what is recorded, by kind; a source that was never read is left as it was."""
     facts = {
         alerts.SINKHOLE: alerts.sinkhole_facts(findings.sinkholes),
-        alerts.POSTCODE: alerts.postcode_facts(findings.postcode_bands),
+        alerts.POSTCODE: alerts.postcode_facts(findings.postcode_bands, findings.postcodes),
     }
     planning = [state for state in findings.sources if state.spec.kind in PLANNING_KINDS]
     if any(state.snapshot is not None for state in planning):
@@ -608,7 +635,7 @@ class Letters:
     knowledge: explain.Knowledge
 
     @classmethod
-    def of(cls, services: Services, findings: Findings) -> Self:
+    def of(cls, services: Services, surveyed: survey.Surveyed) -> Self:
         """
         Put the findings in order once, for any number of digests.
 
@@ -616,17 +643,15 @@ class Letters:
         ----------
         services
             With the sender.
-        findings
-            What the run found.
+        surveyed
+            What the run found, and what each postcode is asked against.
 
         Returns
         -------
         letters
             For `render`.
         """
-        editions = survey.editions(findings.sources)
-        knowledge = explain.prepare(findings.area, findings.zones, findings.sinkholes, editions)
-        return cls(services=services, findings=findings, knowledge=knowledge)
+        return cls(services=services, findings=surveyed.findings, knowledge=surveyed.knowledge)
 
     def render(self, digest: Digest, now: datetime) -> Message:
         """

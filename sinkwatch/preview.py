@@ -58,7 +58,8 @@ def message(services: Services, words: str) -> Message:
         If the words name no postcode that is held.
     """
     inputs = pipeline.recall(services)
-    findings = survey.findings(services.area, inputs)
+    surveyed = survey.surveyed(services.area, inputs)
+    findings = surveyed.findings
     place = gazetteer.postcode(survey.names(services.area, inputs), words)
     now = services.clock()
     home = Subscription(
@@ -75,7 +76,7 @@ def message(services: Services, words: str) -> Message:
     nearby = digests[0].alerts if digests else ()
     latest = sorted(nearby, key=lambda alert: shown.index(alert.event))[:_MOST_SHOWN]
     digest = Digest(subscription=home, alerts=tuple(a for a in nearby if a in latest))
-    return pipeline.Letters.of(services, findings).render(digest, now)
+    return pipeline.Letters.of(services, surveyed).render(digest, now)
 
 
 def _applications_now(findings: Findings, now: datetime) -> list[Event]:

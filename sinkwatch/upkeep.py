@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sinkwatch import pipeline, sources
 from sinkwatch.errors import ConfigError, SourceError
 from sinkwatch.model import Hold, Snapshot, SourceSpec, SourceState
-from sinkwatch.sources import snapshots
+from sinkwatch.sources import inventory, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import geopandas as gpd
+    import pandas as pd
 
     from sinkwatch.services import Services
 
@@ -40,6 +45,60 @@ def state(services: Services, name: str) -> SourceState:
     spec = _named(services, name)
     states = pipeline.recall(services).states
     return next(found for found in states if found.spec.name == spec.name)
+
+
+def remarks(services: Services, name: str) -> tuple[str, ...]:
+    """
+    Say what a person should look at in a source beyond how it stands.
+
+    Parameters
+    ----------
+    services
+        With the area.
+    name
+        Of the source.
+
+    Returns
+    -------
+    remarks
+        Of an inventory, what an operator's records add, correct and confirm, and which pairs may
+        be one event; nothing of another source.
+    """
+    spec = _named(services, name)
+    if spec.kind != "sinkholes":
+        return ()
+    kinds = [other for other in services.area.sources if other.kind == spec.kind]
+    before, own = _frames(services, kinds[: kinds.index(spec)]), _frames(services, [spec])
+    if not own:
+        return ()
+    if not before:
+        return tuple(_twins(inventory.duplicates(own[0])))
+    found = inventory.compared(functools.reduce(inventory.joined, before), own[0])
+    return (*_changes(found), *_twins(found.proposals))
+
+
+def _frames(services: Services, specs: Sequence[SourceSpec]) -> list[gpd.GeoDataFrame]:
+    wanted = {spec.name for spec in specs}
+    return [
+        sources.KINDS[found.spec.kind].load(found.snapshot, found.spec, services.area)
+        for found in pipeline.recall(services).states
+        if found.spec.name in wanted and found.snapshot is not None
+    ]
+
+
+def _changes(found: inventory.Comparison) -> Iterator[str]:
+    for added in found.added:
+        yield f"Adds {added}"
+    for row in found.corrections.to_dict("records"):
+        change = f'{row["column"]} "{row["before"]}" to "{row["after"]}"'
+        yield f"Corrects {row['sinkhole_id']}: {change}"
+    for row in found.confirmed.to_dict("records"):
+        yield f"{row['sinkhole_id']} repeats {row['other_id']} (feature {row['feature_id']})"
+
+
+def _twins(proposals: pd.DataFrame) -> Iterator[str]:
+    for row in proposals.to_dict("records"):
+        yield f"Perhaps one event: {row['sinkhole_id']} and {row['other_id']}, {row['why']}"
 
 
 def refresh(services: Services, names: Sequence[str] = ()) -> tuple[SourceState, ...]:

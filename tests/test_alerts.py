@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 TODAY = date(2026, 11, 22)
+SQUARE, MOVED_24_M, MOVED_25_M = (
+    shapely.to_wkt(shapely.box(east, 0, east + 100, 100), rounding_precision=0)
+    for east in (0, 24, 25)
+)
 HOME = (431_480.0, 471_750.0)
 
 
@@ -40,9 +44,11 @@ def an_application(**changed: object) -> dict[str, object]:
         "status_text": "Awaiting decision",
         "received_on": "2026-11-02",
         "decided_on": None,
+        "consulted_on": None,
         "easting": 431_579,
         "northing": 471_829,
         "position_uncertainty_m": 100,
+        "boundary": "",
         "url": "https://council.example/1",
         **changed,
     }
@@ -187,26 +193,168 @@ class TestEventsOfApplications:
         assert the_event(ripon, a_change(alerts.APPLICATION, an_application(), after)) is None
 
     @pytest.mark.parametrize(
-        ("name", "value", "words"),
+        ("before", "after", "words"),
         [
-            ("description", "Other words", "its description"),
-            ("address", "Elsewhere", "its address"),
-            ("easting", 431_600, "its position"),
-            ("received_on", "2026-11-03", "its details"),
-            ("status_text", "Pending", "the council's words for its status"),
+            ({}, {"description": "Other words"}, "its description"),
+            ({"description": ""}, {"description": "Words at last"}, "its description"),
+            ({}, {"address": "Elsewhere"}, "its address"),
+            ({}, {"easting": 431_604}, "its position"),
+            ({}, {"easting": 431_597, "northing": 471_847}, "its position"),
+            ({}, {"easting": 431_679, "position_uncertainty_m": 50}, "its position"),
+            ({"boundary": SQUARE}, {"boundary": MOVED_25_M}, "its boundary"),
+            ({"decided_on": "2026-11-01"}, {"decided_on": "2026-11-02"}, "its decision date"),
+            (
+                {"status": "other", "status_text": "Referred"},
+                {"status": "other", "status_text": "Called in"},
+                "the council's words for its status",
+            ),
+            (
+                {"boundary": SQUARE},
+                {"boundary": MOVED_25_M, "address": "x", "description": "y", "easting": 1},
+                "its description, its address, its position, its boundary",
+            ),
         ],
     )
     def test_what_else_changed_is_named(
-        self, ripon: Area, name: str, value: object, words: str
+        self, ripon: Area, before: dict[str, object], after: dict[str, object], words: str
     ) -> None:
-        after = an_application(**{name: value})
-        event = the_event(ripon, a_change(alerts.APPLICATION, an_application(), after))
+        change = a_change(
+            alerts.APPLICATION, an_application(**before), an_application(**{**before, **after})
+        )
+        event = the_event(ripon, change)
         assert event is not None
         assert event.kind is EventKind.APPLICATION_CHANGED
         assert event.happened == f"The application has changed: {words}."
 
-    def test_one_that_the_source_no_longer_lists_is_no_event(self, ripon: Area) -> None:
-        assert the_event(ripon, a_change(alerts.APPLICATION, an_application(), None)) is None
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({}, {"description": " ERECTION of  20 dwellings."}),
+            ({}, {"address": "Auction Mart\nNorth Road\nRIPON"}),
+            ({}, {"description": ""}),
+            ({}, {"address": ""}),
+            ({}, {"easting": 431_603}),
+            ({}, {"easting": 431_678, "position_uncertainty_m": 50}),
+            ({}, {"position_uncertainty_m": 10}),
+            ({}, {"easting": None, "northing": None, "position_uncertainty_m": None}),
+            ({"easting": None, "northing": None, "position_uncertainty_m": None}, {}),
+            ({"boundary": SQUARE}, {"boundary": MOVED_24_M}),
+            ({"boundary": SQUARE}, {"boundary": ""}),
+            ({"boundary": ""}, {"boundary": SQUARE}),
+            ({}, {"received_on": "2026-11-03"}),
+            ({}, {"decided_on": "2026-11-03"}),
+            ({"decided_on": "2026-11-03"}, {"decided_on": None}),
+            ({}, {"status_text": "Pending consideration"}),
+            ({}, {"status": "other", "status_text": ""}),
+            ({"status": "other", "status_text": ""}, {}),
+            (
+                {"status": "other", "status_text": ""},
+                {"status": "other", "status_text": "Referred"},
+            ),
+            (
+                {"status": "other", "status_text": "Referred"},
+                {"status": "other", "status_text": "REFERRED"},
+            ),
+            ({}, {"consulted_on": "2026-11-10"}),
+            ({"consulted_on": "2026-11-10"}, {"consulted_on": None}),
+            ({"consulted_on": "2026-11-10"}, {"consulted_on": "2026-11-09"}),
+            (
+                {"consulted_on": "2026-11-10", "status": "approved"},
+                {"consulted_on": "2026-11-11", "status": "approved"},
+            ),
+        ],
+        ids=[
+            "capitals, spaces and a full stop", "commas", "no description any more",
+            "no address any more", "24 m", "placed otherwise, within both doubts",
+            "placed better", "not mapped any more", "mapped at last", "outline redrawn",
+            "no outline any more", "outline at last", "received", "decision date at last",
+            "no decision date any more", "words for the same status", "no status any more",
+            "a status at last", "words at last", "words in capitals", "consulted at first",
+            "no consultation any more", "consultation corrected", "decided and consulted",
+        ],
+    )  # fmt: skip
+    def test_what_nobody_would_call_a_change_is_no_event(
+        self, ripon: Area, before: dict[str, object], after: dict[str, object]
+    ) -> None:
+        was = an_application(**before)
+        is_now = an_application() | after if after else an_application()
+        assert the_event(ripon, a_change(alerts.APPLICATION, was, is_now)) is None
+
+    def test_a_fact_that_was_not_recorded_before_is_no_change(self, ripon: Area) -> None:
+        facts = an_application(consulted_on="2026-11-10", boundary=SQUARE, decided_on="2026-11-01")
+        for absent in ({"consulted_on"}, {"consulted_on", "boundary", "decided_on", "description"}):
+            earlier = {name: value for name, value in facts.items() if name not in absent}
+            assert the_event(ripon, a_change(alerts.APPLICATION, earlier, facts)) is None
+
+    def test_a_second_consultation_is_told_with_both_dates(self, ripon: Area) -> None:
+        before = an_application(consulted_on="2025-11-10")
+        after = an_application(consulted_on="2026-03-03")
+        event = the_event(ripon, a_change(alerts.APPLICATION, before, after))
+        assert event is not None
+        assert event.kind is EventKind.APPLICATION_CHANGED
+        assert event.happened == (
+            "It is out for consultation again: the consultation date was 10 November 2025 and is "
+            "now 3 March 2026."
+        )
+        assert "Consultation date 3 March 2026." in event.lines
+
+    def test_everything_at_once_is_one_event_of_the_gravest_kind(self, ripon: Area) -> None:
+        before = an_application(consulted_on="2026-11-10")
+        after = an_application(
+            status="appealed", status_text="", description="Shops", consulted_on="2026-11-20"
+        )
+        event = the_event(ripon, a_change(alerts.APPLICATION, before, after))
+        assert event is not None
+        assert event.kind is EventKind.APPLICATION_APPEALED
+        assert event.happened == (
+            'The application\'s status was "Awaiting decision" and is now "appealed". It has '
+            "changed besides: its description. It is out for consultation again: the consultation "
+            "date was 10 November 2026 and is now 20 November 2026."
+        )
+
+    def test_a_status_that_is_not_given_is_said_to_be_none(self, ripon: Area) -> None:
+        bare = an_application(status="other", status_text="")
+        event = the_event(ripon, a_change(alerts.APPLICATION, None, bare))
+        assert event is not None
+        assert event.happened.endswith("Its status is not given.")
+        event = the_event(
+            ripon, a_change(alerts.APPLICATION, bare, an_application(status="approved"))
+        )
+        assert event is not None
+        assert "status was not given and is now" in event.happened
+
+    @pytest.mark.parametrize("status", ["undecided", "appealed", "other"])
+    def test_an_open_one_that_is_no_longer_listed_is_told_carefully(
+        self, ripon: Area, status: str
+    ) -> None:
+        gone = an_application(status=status)
+        event = the_event(ripon, a_change(alerts.APPLICATION, gone, None))
+        assert event is not None
+        assert event.kind is EventKind.APPLICATION_UNLISTED
+        assert event.is_flagged
+        assert event.title == "ZC26/00001/FUL, Auction Mart, North Road, Ripon"
+        assert event.happened == (
+            "It is no longer listed by the council's register as we read it: it may have been "
+            'withdrawn there, or taken down. Its status was last "Awaiting decision".'
+        )
+
+    @pytest.mark.parametrize("status", ["approved", "refused", "withdrawn"])
+    def test_a_decided_one_drops_off_lists_without_a_word(self, ripon: Area, status: str) -> None:
+        gone = a_change(alerts.APPLICATION, an_application(status=status), None)
+        assert the_event(ripon, gone) is None
+
+    def test_nothing_before_and_nothing_after_is_nothing(self, ripon: Area) -> None:
+        assert the_event(ripon, a_change(alerts.APPLICATION, None, None)) is None
+
+    @given(st.lists(st.sampled_from(sorted(an_application())), unique=True))
+    def test_facts_that_come_or_go_are_never_an_amendment(
+        self, ripon: Area, names: list[str]
+    ) -> None:
+        kept = {"status", "status_text", "easting", "northing", "position_uncertainty_m", "url",
+                "reference", "authority", "address", "description"}  # fmt: skip
+        whole = an_application(consulted_on="2026-11-10", decided_on="2026-11-01", boundary=SQUARE)
+        less = {name: v for name, v in whole.items() if name in kept or name not in names}
+        assert the_event(ripon, a_change(alerts.APPLICATION, less, whole)) is None
 
     def test_one_without_an_address_says_so(self, ripon: Area) -> None:
         event = the_event(ripon, a_change(alerts.APPLICATION, None, an_application(address="")))
@@ -277,6 +425,7 @@ class TestEventsOfRecords:
 
 class TestEventsOfPostcodes:
     MODERATE: ClassVar = {"band": 3, "scored_as": 3, "sinkhole_id": ""}
+    PLACED: ClassVar = {**MODERATE, "easting": 5, "northing": 5}
 
     @pytest.mark.parametrize(
         ("after", "why"),
@@ -284,10 +433,19 @@ class TestEventsOfPostcodes:
             ({"band": 4, "scored_as": 3, "sinkhole_id": "RS1"}, "Another record now decides it"),
             ({"band": 1, "scored_as": 1, "sinkhole_id": ""}, "edition of the geology"),
             ({"band": 4, "scored_as": 3, "sinkhole_id": ""}, "has been corrected"),
+            (
+                {"band": 4, "scored_as": 3, "sinkhole_id": "", "easting": 5, "northing": 5},
+                "has been corrected",
+            ),
+            (
+                {"band": 4, "scored_as": 3, "sinkhole_id": "", "easting": 9, "northing": 5},
+                "Its centre lies elsewhere in the list of postcodes",
+            ),
         ],
     )
     def test_a_changed_band_says_why(self, ripon: Area, after: dict[str, object], why: str) -> None:
-        event = the_event(ripon, a_change(alerts.POSTCODE, self.MODERATE, after))
+        before = self.PLACED if "easting" in after else self.MODERATE
+        event = the_event(ripon, a_change(alerts.POSTCODE, before, after))
         assert event is not None
         assert event.kind is EventKind.BAND_CHANGED
         label = ripon.parameters.table.styles[Band(int(str(after["band"])))].label
@@ -354,6 +512,15 @@ class TestPlan:
         ]
         (digest,) = alerts.plan([event], people, frozenset())
         assert digest.subscription.subscription_id == "s1"
+
+    def test_that_one_is_no_longer_listed_goes_only_to_those_who_were_told_of_it(self) -> None:
+        event = an_event(kind=EventKind.APPLICATION_UNLISTED, subject="North: Yorkshire/1")
+        people = [a_subscription(), a_subscription(subscription_id=SubscriptionId("s2"))]
+        told = frozenset({(SubscriptionId("s2"), "application_new:North: Yorkshire/1:v0")})
+        (digest,) = alerts.plan([event], people, told)
+        assert digest.subscription.subscription_id == "s2"
+        again = told | {(SubscriptionId("s2"), event.key)}
+        assert alerts.plan([event], people, again) == ()
 
     def test_what_was_told_is_not_told_again(self) -> None:
         event = an_event()
@@ -436,8 +603,14 @@ class TestFacts:
         assert facts["RS012"]["counts"] is False
 
     def test_of_postcodes_name_what_decides(self, ripon_findings: Findings) -> None:
-        facts = alerts.postcode_facts(ripon_findings.postcode_bands)
-        assert facts["HG4 1HS"] == {"band": Band.HIGH, "scored_as": 3, "sinkhole_id": "RS009"}
+        facts = alerts.postcode_facts(ripon_findings.postcode_bands, ripon_findings.postcodes)
+        assert facts["HG4 1HS"] == {
+            "band": Band.HIGH,
+            "scored_as": 3,
+            "sinkhole_id": "RS009",
+            "easting": 431_480,
+            "northing": 471_750,
+        }
 
     def test_an_unmapped_application_has_no_position(self, ripon_findings: Findings) -> None:
         row = {

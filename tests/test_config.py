@@ -158,6 +158,7 @@ GOOD: dict[str, tuple[object, object]] = {
     "online": (True, True),
     "opt_in": (["uprn", "prices"], ("uprn", "prices")),
     "planning_files": (["a.csv", "b.geojson"], (Path("a.csv"), Path("b.geojson"))),
+    "inventory_files": (["own.csv"], (Path("own.csv"),)),
     "public_url": ("https://council.uk/sinkholes/", "https://council.uk/sinkholes"),
     "sender_domain": ("Alerts.Council.uk", "alerts.council.uk"),
     "contact": ("https://council.uk/contact", "https://council.uk/contact"),
@@ -182,6 +183,7 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("online", True, "online = true needs contact to be set to your own"),
     ("opt_in", 5, 'opt_in "5": Input should be a valid tuple'),
     ("planning_files", 5, 'planning_files "5": Input should be a valid tuple'),
+    ("inventory_files", 5, 'inventory_files "5": Input should be a valid tuple'),
     ("public_url", "http://council.uk", "http://council.uk must begin with https://"),
     ("public_url", "https://", "https:// must begin with https://"),
     ("public_url", "https://council.uk/a b", "https://council.uk/a b must begin with https://"),
@@ -560,6 +562,14 @@ def test_each_planning_file_is_a_source_of_its_own_like_the_area_s(ripon: Area) 
     )
     days: dict[str, Any] = dict(area.parameters.stale_after_days)
     assert days["planning"] == days["planning-2"] == 2
+
+
+def test_own_records_come_after_those_that_ship(tmp_path: Path) -> None:
+    own = tmp_path / "own.csv"
+    area = config.area_of(Settings(inventory_files=(own, own)))
+    found = [(spec.name, spec.path) for spec in area.sources if spec.kind == "sinkholes"]
+    assert found[1:] == [("own-records", own), ("own-records-2", own)]
+    assert found[0][0] == "sinkholes"
 
 
 def test_planning_files_for_an_area_without_planning_are_refused(ripon: Area) -> None:

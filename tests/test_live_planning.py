@@ -6,12 +6,13 @@ import email
 import email.policy
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinkwatch import cli, pipeline, signup
-from sinkwatch.model import EventKind, SourceStatus
+from sinkwatch import cli, config, pipeline, signup
+from sinkwatch.model import ONLINE_KINDS, EventKind, SourceStatus
 from sinkwatch.sources import planit
 from tests.conftest import NOW, Clock
 from tests.peers.planit import PlanIt, a_case
@@ -20,6 +21,7 @@ from tests.peers.server import Answer, Peer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from email.message import EmailMessage
+    from pathlib import Path
 
     from sinkwatch.pipeline import RunReport
     from sinkwatch.services import Services
@@ -53,13 +55,7 @@ class World:
         return [event.kind for event in report.events]
 
     def mails(self) -> list[EmailMessage]:
-        found = sorted(
-            self.services.settings.mails().glob("*.eml"), key=lambda path: path.stat().st_mtime_ns
-        )
-        return [
-            email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-            for path in found
-        ]
+        return mails_of(self.services)
 
     def says(self, *cases: dict[str, Any]) -> None:
         self.service.cases = list(cases)
@@ -75,10 +71,19 @@ def world(installation: Callable[..., Services], clock: Clock) -> Iterator[World
             if spec.kind == "planit"
             else spec
             for spec in offered.area.sources
+            # Of what is asked on the internet this is about PlanIt alone.
+            if spec.kind == "planit" or spec.kind not in ONLINE_KINDS
         )
         rules = {peer.host: replace(planit.RULE, is_a_peer_of_tests=True)}
         services = replace(offered, area=replace(offered.area, sources=specs), host_rules=rules)
         yield World(services, service, peer, clock)
+
+
+def mails_of(services: Services) -> list[EmailMessage]:
+    found = sorted(services.settings.mails().glob("*.eml"), key=lambda p: p.stat().st_mtime_ns)
+    return [
+        email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in found
+    ]
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -176,6 +181,122 @@ def test_a_resident_hears_of_what_they_would_call_a_change(world: World, name: s
     assert world.told() == []
 
 
+# ── One application from its first listing to its end ────────────────────────────────────────
+
+TWIN = {"area_name": "Harrogate"}
+AGAIN = "It is out for consultation again: the consultation date was {} 2026 and is now {} 2026."
+STORY: tuple[tuple[str, dict[str, Any], EventKind | None, str], ...] = (
+    # What happens that day; what PlanIt says that it did not say before; what the resident hears.
+    (
+        "it is listed", {}, EventKind.APPLICATION_NEW,
+        'A planning application has been submitted. Its status is "Undecided".',
+    ),
+    ("nothing", {}, None, ""),
+    ("it is indexed anew", {"last_changed": DAY_2, "last_scraped": DAY_2}, None, ""),
+    ("another authority lists it too", TWIN, None, ""),
+    ("neighbours are consulted", {"consulted_date": "2026-11-25"}, None, ""),
+    ("spaces and capitals differ", {"address": "OLD Auction Mart,\nNorth Road,  Ripon"}, None, ""),
+    ("its point is drawn 10 m away", {"location_y": 54.14143578}, None, ""),
+    (
+        "its description is amended", {"description": "Erection of 30 dwellings"},
+        EventKind.APPLICATION_CHANGED, "The application has changed: its description.",
+    ),
+    (
+        "its site is moved by 63 m", {"location_y": 54.1420},
+        EventKind.APPLICATION_CHANGED, "The application has changed: its position.",
+    ),
+    (
+        "neighbours are consulted again", {"consulted_date": "2026-12-01"},
+        EventKind.APPLICATION_CHANGED,
+        AGAIN.format("25 November", "1 December"),
+    ),
+    (
+        "amended and consulted on", {"description": "25 homes", "consulted_date": "2026-12-02"},
+        EventKind.APPLICATION_CHANGED,
+        f"The application has changed: its description. {AGAIN.format('1 December', '2 December')}",
+    ),
+    ("the answer says less", {"description": None, "app_state": None}, None, ""),
+    (
+        "it is refused", {"app_state": "Rejected", "decided_date": "2026-12-04"},
+        EventKind.APPLICATION_DECIDED,
+        'The application\'s status was "Undecided" and is now "Refused".',
+    ),
+    (
+        "an appeal is lodged", {"app_state": "Appeal lodged"},
+        EventKind.APPLICATION_APPEALED,
+        'The application\'s status was "Refused" and is now "Appeal lodged".',
+    ),
+    (
+        "it is withdrawn", {"app_state": "Withdrawn"},
+        EventKind.APPLICATION_WITHDRAWN,
+        'The application\'s status was "Appeal lodged" and is now "Withdrawn".',
+    ),
+    ("it is gone from the answers", {"name": None}, None, ""),
+)  # fmt: skip
+
+
+def test_the_life_of_an_application_is_told_as_a_resident_would_tell_it(world: World) -> None:
+    heard: dict[str, tuple[EventKind | None, str]] = {}
+    said: dict[str, Any] = {}
+    twins: list[dict[str, Any]] = []
+    for title, changes, _, _ in STORY:
+        today = f"{world.clock().date() + timedelta(days=1)}T04:00:00"
+        if changes == TWIN:
+            twins = [a_case(**said, **TWIN) | {"last_different": today}]
+        elif changes:
+            said |= changes | {"last_different": today}
+        world.says(*([] if changes == {"name": None} else [a_case(**said), *twins]))
+        report = world.run()
+        assert report.troubled == ()
+        heard[title] = next(((e.kind, e.happened) for e in report.events), (None, ""))
+        assert len(report.events) == report.n_delivered <= 1
+    assert heard == {title: (kind, words) for title, _, kind, words in STORY}
+
+
+def test_one_that_was_published_late_is_new_and_one_beyond_the_window_is_old(
+    world: World,
+) -> None:
+    first = f"{world.clock().date() - timedelta(days=40)}"
+    long_ago = f"{world.clock().date() - timedelta(days=60)}"
+    world.says(a_case(start_date=first), a_case("ZC26/00002/FUL", start_date=long_ago))
+    report = world.run()
+    assert [event.subject for event in report.events] == ["North Yorkshire/ZC26/01234/FUL"]
+
+
+def test_what_a_file_no_longer_lists_is_told_to_those_who_knew_of_it(
+    installation: Callable[..., Services], clock: Clock, tmp_path: Path
+) -> None:
+    head = "reference,description,status,easting,northing\n"
+    both = "ZC26/1,Homes,Undecided,431579,471829\nZC26/2,Shop,Undecided,431579,471829\n"
+    path = tmp_path / "planning.csv"
+    path.write_text(head + both)
+    services = installation(planning=[path])
+    told = [_told_of_file(services, clock)]
+    signup.subscribe(
+        services, "resident@example.org", "HG4 1HS", radius_m=500.0, consent="asked on paper"
+    )
+    path.write_text(head + both + "ZC26/3,Barn,Undecided,431579,471829\n")
+    told.append(_told_of_file(services, clock))
+    # One that the resident was told of and one that was there before they asked.
+    path.write_text(head + both.partition("\n")[0] + "\n")
+    told += [_told_of_file(services, clock) for _ in range(4)]
+    assert [[kind for kind, _ in events] for events, _ in told] == [
+        [EventKind.APPLICATION_NEW] * 2, [EventKind.APPLICATION_NEW],
+        [], [], [EventKind.APPLICATION_UNLISTED] * 2, [],
+    ]  # fmt: skip
+    assert [n_mails for _, n_mails in told] == [0, 1, 0, 0, 1, 0]
+    (mail,) = [m for m in mails_of(services) if "no longer listed" in text_of(m)]
+    assert "ZC26/3" in text_of(mail)
+    assert "ZC26/2" not in text_of(mail)
+    assert 'Its status was last "Undecided".' in text_of(mail)
+
+
+def _told_of_file(services: Services, clock: Clock) -> tuple[list[tuple[EventKind, str]], int]:
+    clock.move(days=1)
+    report = pipeline.run(services)
+    return [(event.kind, event.subject) for event in report.events], report.n_queued
+
+
 def test_the_mail_and_the_map_name_application_council_and_planit(world: World) -> None:
     report = world.run()
     (mail,) = world.mails()
@@ -271,7 +392,7 @@ def test_switched_off_nobody_is_asked_and_nothing_is_taken_back(
     report = pipeline.run(installation())
     (state,) = (state for state in report.findings.sources if state.spec.name == "planit")
     assert state.status is SourceStatus.NOT_CONFIGURED
-    assert state.problem == "Asking it is switched off (online = false in the settings)."
+    assert state.problem == config.SWITCHED_OFF
     assert report.troubled == ()
     assert (report.events, len(world.peer.asked)) == ((), 1)
     assert world.told() == []

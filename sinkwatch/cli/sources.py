@@ -42,14 +42,17 @@ def show_source(*, name: str, config_path: Path | None, as_json: bool) -> int:
     from sinkwatch import upkeep
     from sinkwatch.services import open_services
 
-    state = upkeep.state(open_services(config_path), name)
+    services = open_services(config_path)
+    state, remarks = upkeep.state(services, name), upkeep.remarks(services, name)
     if as_json:
-        options.echo_json(_facts(state))
+        options.echo_json({**_facts(state), "remarks": list(remarks)})
         return _exit_code([state])
     _print(state)
     click.echo(f"  {state.snapshot.attribution if state.snapshot else state.spec.attribution}")
     for option, value in sorted(state.spec.options.items()):
         click.echo(f"  {option} = {value}")
+    for remark in remarks:
+        click.echo(f"  {remark}")
     return _exit_code([state])
 
 

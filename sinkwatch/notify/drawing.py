@@ -16,7 +16,7 @@ from matplotlib.patches import Circle, Polygon, Rectangle
 from PIL import Image
 
 from sinkwatch import style, wording
-from sinkwatch.notify import key, marks
+from sinkwatch.notify import backdrop, key, marks
 from sinkwatch.notify.scene import (
     HEIGHT_PX,
     KEY_PX,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
     from sinkwatch.notify.scene import Scene, View
 
@@ -47,6 +48,9 @@ _RIM_PX: Final = 3
 _CORNER_PX: Final = 6
 _MOST_SCALE_BAR_PX: Final = 130
 _SCALE_BARS_M: Final = (50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000)
+
+_CREDIT: Final = marks.Lettering(size_px=8, colour=style.MUTED)
+_ABOVE: Final = 4
 
 _MIDDLE: Final = (WIDTH_PX / 2, MAP_PX / 2)
 _BESIDE: Final = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
@@ -113,6 +117,10 @@ class _Sheet:
         )
         return is_inside and not any(_overlap(box, other) for other in self._taken)
 
+    def width_of(self, text: Text) -> float:
+        """Return how wide words are, CSS pixels."""
+        return float(text.get_window_extent().width) / self._scale
+
     def corner(self, width: float, height: float, order: Sequence[str]) -> At:
         """Return the lower left of the first free corner, or of the first if all are taken."""
         right, top = WIDTH_PX - width - _CORNER_PX, MAP_PX - height - _CORNER_PX
@@ -156,6 +164,8 @@ def _box(middle: At, half_width: float, half_height: float) -> Box:
 def _draw_map(sheet: _Sheet, scene: Scene, view: View) -> None:
     """Draw from the ground up; whatever must be seen takes its place before the names do."""
     _draw_ground(sheet, scene, view)
+    for artist in backdrop.artists(scene, view):
+        sheet.add(artist)
     records, pins = records_in(scene, view), pins_in(scene, view)
     tips = [view.px(pin.easting, pin.northing) for pin in pins]
     for record in records:
@@ -172,6 +182,7 @@ def _draw_map(sheet: _Sheet, scene: Scene, view: View) -> None:
     sheet.take(_box(tip, 4, 4) for tip in tips)
     _draw_scale_bar(sheet, view)
     _draw_north(sheet)
+    _write_credit(sheet, scene.credit)
     _draw_centre(sheet, scene)
     for pin, tip in zip(pins, tips, strict=True):
         _draw_pin(sheet, tip, pin.number)
@@ -273,6 +284,20 @@ def _draw_north(sheet: _Sheet) -> None:
     sheet.add(Polygon(arrow, closed=True, facecolor=style.INK, linewidth=0))
     marks.text(sheet.axes, (right, up + 11), "N", marks.NORTH)
     sheet.take([_box((right, up), 18, 18)])
+
+
+def _write_credit(sheet: _Sheet, credit: str) -> None:
+    """Name who made the backdrop, small, in a corner."""
+    if not credit:
+        return
+    text = marks.text(sheet.axes, (0, 0), credit, _CREDIT)
+    width, height = sheet.width_of(text) + 6, 13
+    left, bottom = sheet.corner(width, height, ("se", "sw", "nw", "ne"))
+    sheet.add(Rectangle((left, bottom), width, height, facecolor=style.PAPER, linewidth=0))
+    text.set_position((left + width / 2, bottom + height / 2))
+    # Above the box that was added after it.
+    text.set_zorder(_ABOVE)
+    sheet.take([(left, bottom, left + width, bottom + height)])
 
 
 def _write_places(sheet: _Sheet, scene: Scene, view: View) -> None:

@@ -64,6 +64,9 @@ def draw(axes: Axes, scene: Scene, view: View) -> None:
 
 
 def _ground_entries(scene: Scene, view: View) -> Iterator[Entry]:
+    if scene.is_ground_withheld:
+        yield partial(_draw_swatch, fading=[]), "ground: licensed, not shown"
+        return
     for kind in classes_in(scene, view):
         yield partial(_draw_swatch, fading=[(kind, 1.0)]), class_name(scene.area, kind)
     ground = view.ground()

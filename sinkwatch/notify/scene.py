@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 
-from sinkwatch import wording
+from sinkwatch import survey, wording
 from sinkwatch.model import EventKind, Evidence, GeologyClass
 from sinkwatch.notify import items
 
@@ -52,6 +52,8 @@ _MOST_RADII: Final = 2.5
 _MARGIN_PX: Final = 24
 _MARK_PX: Final = 8
 _MOST_LABEL: Final = 40
+_MOST_CREDIT: Final = 90
+_BACKDROP_KIND: Final = "openmap-local"
 _MOST_CLASS_NAME: Final = 30
 _RECORD_EVENTS: Final = frozenset(
     {EventKind.SINKHOLE_NEW, EventKind.SINKHOLE_CORRECTED, EventKind.SINKHOLE_REMOVED}
@@ -103,6 +105,12 @@ class Scene:
         What the digest tells and can be mapped.
     uncertainty_m
         How well the centre is known, metres; 100 m for a postcode unit.
+    backdrop
+        Frame of `schemas.BACKDROP` to draw it on, EPSG:27700; None if there is none.
+    credit
+        Who must be named for that.
+    is_ground_withheld
+        Whether there are zones that their licence keeps from pictures.
     """
 
     area: Area
@@ -116,6 +124,9 @@ class Scene:
     label: str
     pins: tuple[Pin, ...] = ()
     uncertainty_m: float = 100.0
+    backdrop: gpd.GeoDataFrame | None = None
+    credit: str = ""
+    is_ground_withheld: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,10 +268,22 @@ def scene_of(digest: Digest, findings: Findings) -> Scene:
         northing=subscription.northing,
         radius_m=subscription.radius_m,
         label=subscription.postcode,
+        is_ground_withheld=survey.withholds_outlines(findings),
         pins=tuple(
             _pin(item, *item.pin_at) for item in items.of(digest) if item.pin_at is not None
         ),
+        backdrop=findings.surroundings.backdrop,
+        credit=_credit_of_backdrop(findings),
     )
+
+
+def _credit_of_backdrop(findings: Findings) -> str:
+    """Return who must be named; nobody if nothing is drawn."""
+    if findings.surroundings.backdrop is None:
+        return ""
+    given = (state for state in findings.sources if state.spec.kind == _BACKDROP_KIND)
+    lines = [state.snapshot.attribution for state in given if state.snapshot is not None]
+    return wording.trimmed(wording.clean(" ".join(lines)), _MOST_CREDIT)
 
 
 def _pin(item: items.Item, easting: float, northing: float) -> Pin:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch import explain, wording
+from sinkwatch import explain, survey, wording
 from sinkwatch.model import Band, GeologyClass, PlaceKind
 from sinkwatch.publish import columns, geojson, public, sources
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from sinkwatch.model import Assessment, Findings
     from sinkwatch.publish.public import Row
 
+_ZONES: Final = "zones.geojson"
 _TITLES: Final = {
     "sinkholes.csv": "every record, those that are not drawn included",
     "sinkholes.geojson": "the same for maps; a record that is not drawn has no geometry",
-    "zones.geojson": "the indicative zones, with how well each edge is known",
+    _ZONES: "the indicative zones, with how well each edge is known",
     "sites.csv": "watched sites with their bands and reasons",
     "applications.csv": "planning applications with their bands and reasons",
     "flagged.csv": "flagged sites and applications in one list",
@@ -76,24 +77,30 @@ def gather(findings: Findings) -> tuple[Download, ...]:
     Returns
     -------
     downloads
-        In the order in which they are offered.
+        In the order in which they are offered; without the zones if their licence forbids it.
     """
     inventory = public.sinkholes(findings.sinkholes)
     contents = {
         "sinkholes.csv": _table("sinkholes.csv", _placed(inventory)),
         "sinkholes.geojson": _sinkhole_features(inventory),
-        "zones.geojson": _zone_features(findings),
+        _ZONES: _zone_features(findings),
         "sites.csv": _table("sites.csv", _sites(findings)),
         "applications.csv": _table("applications.csv", _applications(findings)),
         "flagged.csv": _table("flagged.csv", _flagged(findings)),
         "cases.csv": _table("cases.csv", _placed(public.cases(findings.cases))),
         "postcodes.csv": _table("postcodes.csv", _postcodes(findings)),
-        "dictionary.csv": _table("dictionary.csv", _dictionary()),
+        "dictionary.csv": _table("dictionary.csv", _dictionary(findings)),
     }
     return tuple(
         Download(name=name, title=_TITLES[name], content=content)
         for name, content in contents.items()
+        if name in _offered(findings)
     )
+
+
+def _offered(findings: Findings) -> Collection[str]:
+    # No file rather than an empty one, which would read as "no zones".
+    return columns.FILES.keys() - ({_ZONES} if survey.withholds_outlines(findings) else set())
 
 
 def licences(findings: Findings) -> bytes:
@@ -114,6 +121,7 @@ def licences(findings: Findings) -> bytes:
         f"Data published by sinkwatch for {findings.area.name}",
         wording.DISCLAIMER,
         _ABOUT_FILES,
+        *([survey.OUTLINES_WITHHELD] if survey.withholds_outlines(findings) else ()),
         *(_licence(source) for source in sources.gather(findings)),
         wording.LIMITS,
     ]
@@ -257,10 +265,11 @@ def _postcodes(findings: Findings) -> list[Row]:
     ]
 
 
-def _dictionary() -> list[Row]:
+def _dictionary(findings: Findings) -> list[Row]:
     return [
         {"file": name, "column": column, "meaning": meaning}
         for name, meanings in columns.FILES.items()
+        if name in _offered(findings)
         for column, meaning in meanings.items()
     ]
 
@@ -282,7 +291,7 @@ def _zone_features(findings: Findings) -> bytes:
         geojson.feature(
             public.text(row, "zone_id"),
             geometry,
-            _properties("zones.geojson", {**row, "class": _class_of(row)}),
+            _properties(_ZONES, {**row, "class": _class_of(row)}),
         )
         for row, geometry in zip(public.rows(ordered), ordered.geometry, strict=True)
     )

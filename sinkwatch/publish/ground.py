@@ -93,6 +93,8 @@ def limits(zones: gpd.GeoDataFrame, edges: gpd.GeoDataFrame) -> BaseGeometry:
     lines
         EPSG:27700; empty if there are none.
     """
+    if zones.empty:  # licensed ones are not handed on
+        return shapely.MultiLineString()
     outline = shapely.boundary(shapely.union_all(zones.geometry.to_numpy()))
     known = shapely.buffer(shapely.union_all(edges.geometry.to_numpy()), _TOUCHING_M)
     return shapely.line_merge(shapely.difference(outline, known))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 
-from sinkwatch import style, wording
+from sinkwatch import style, survey, wording
 from sinkwatch.model import Band, GeologyClass
 from sinkwatch.publish import ground, public, sources
 from sinkwatch.publish.shapes import Shape
@@ -181,8 +181,11 @@ def notice(findings: Findings) -> str:
     Returns
     -------
     sentence
-        Such as "Zones are drawn at about 1:100 000; their edge is uncertain by ± 500 to 1,000 m.".
+        Such as "Zones are drawn at about 1:100 000; their edge is uncertain by ± 500 to 1,000 m.",
+        or why none are shown.
     """
+    if survey.withholds_outlines(findings):
+        return survey.OUTLINES_WITHHELD
     scale = sources.nominal_scale(findings)
     drawn = f"drawn at about {scale}" if scale else "drawn roughly"
     span = edge_span(findings)

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import jinja2
 
-from sinkwatch import style, wording
+from sinkwatch import style, survey, wording
 from sinkwatch.model import Band, Evidence, GeologyClass
-from sinkwatch.publish import assets, context, layers, public, sources, webmap
+from sinkwatch.publish import assets, context, layers, overlay, public, sources, webmap
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings
@@ -116,7 +116,12 @@ def linked(frame: Frame, drawing: Drawing, downloads: Iterable[Download]) -> byt
     policy = {
         "script-src": ["'self'"],
         "style-src": ["'self'"],
-        "img-src": ["'self'", "data:", webmap.OPENSTREETMAP.origin],
+        "img-src": [
+            "'self'",
+            "data:",
+            webmap.OPENSTREETMAP.origin,
+            *overlay.origins(frame.findings.area.overlays),
+        ],
     }
     return _render(
         frame,
@@ -207,6 +212,9 @@ def _context(frame: Frame) -> dict[str, object]:
         "drawn_records": sum(thing.geometry is not None for thing in frame.things.records),
         "rounded_to_m": public.ROUNDED_TO_M,
         "edge_span": layers.edge_span(findings),
+        "outlines_withheld": (
+            survey.OUTLINES_WITHHELD if survey.withholds_outlines(findings) else ""
+        ),
     }
 
 

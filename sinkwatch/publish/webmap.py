@@ -14,8 +14,8 @@ from folium.features import Control
 from folium.map import CustomPane
 from folium.utilities import JsCode
 
-from sinkwatch import geo
-from sinkwatch.publish import geojson, layers, marks
+from sinkwatch import geo, survey
+from sinkwatch.publish import assets, backdrop, geojson, layers, marks, overlay
 
 if TYPE_CHECKING:
     from branca.element import Element, Figure
@@ -43,8 +43,10 @@ _MARGIN_DEGREES: Final = 0.08
 _PANES: Final = {"zones": 340, "postcodes": 360, "uncertainty": 380, "leaders": 580, "names": 590}
 """Ours, below Leaflet's marks at 600; by z-index."""
 
-_DEAF_PANES: Final = frozenset({"leaders", "names"})
+_DEAF_PANES: Final = frozenset({"leaders", "names", *backdrop.PANES})
 """Those that a pointer goes through."""
+
+_BACKDROP_TITLE: Final = "Streets, buildings, water and woods"
 
 _SCRIPT_ESCAPES: Final = {
     ord(character): f"\\u{ord(character):04x}" for character in "<>&'\u2028\u2029"
@@ -142,13 +144,16 @@ def draw(findings: Findings, things: Things, *, tiles: Tiles | None) -> Drawing:
     drawing
         The same for the same input: folium's random names are replaced.
     """
-    drawn = _layers(findings, things)
+    below = backdrop.parts(findings, things)
+    drawn = [*_backdrop_layers(below), *_layers(findings, things)]
     view = _map(findings)
-    for name, z_index in _PANES.items():
+    for name, z_index in (_PANES | (backdrop.PANES if below else {})).items():
         pane = CustomPane(name, z_index=z_index, pointer_events=name not in _DEAF_PANES)
         _add(view, pane, f"pane_{name}")
     if tiles is not None:
         _add(view, _background(tiles), "tiles")
+        for number, each in enumerate(findings.area.overlays, start=1):
+            _add(view, overlay.layer(each), f"overlay_{number}")
     for layer in drawn:
         group = folium.FeatureGroup(name=layer.title, show=layer.is_shown)
         _add(view, group, layer.name)
@@ -156,20 +161,36 @@ def draw(findings: Findings, things: Things, *, tiles: Tiles | None) -> Drawing:
             _add(group, part.element, part.name)
     for name, control in _controls(things).items():
         _add(view, control, name)
-    return Drawing(element_id=view.get_name(), words=_words(findings, drawn), script=_script(view))
+    script = _script(view) + (_backdrop_script(findings, below) if below else "")
+    return Drawing(element_id=view.get_name(), words=_words(findings, drawn), script=script)
+
+
+def _backdrop_layers(below: Sequence[backdrop.Part]) -> list[_Layer]:
+    parts = [_outlines(part.name, part.shapes, part.pane) for part in below]
+    return [_Layer(name="backdrop", title=_BACKDROP_TITLE, parts=parts)] if parts else []
+
+
+def _backdrop_script(findings: Findings, below: Sequence[backdrop.Part]) -> str:
+    """Return what comes after folium's script, by the names that folium gives what it draws."""
+    names = {part.name for part in below}
+    roads = ",".join(f"{name}:geo_json_{name}" for name in backdrop.ROADS if name in names)
+    paper = {"casing": backdrop.COLOURS["casing"], "credit": backdrop.credit(findings)}
+    call = f"drawBackdrop(map_area,feature_group_backdrop,{{{roads}}},{_script_json(paper)});\n"
+    return assets.own("backdrop.js", stem="backdrop").text + call
 
 
 def _layers(findings: Findings, things: Things) -> list[_Layer]:
+    ground = _Layer(
+        name="ground",
+        title="Indicative zones",
+        parts=[
+            _outlines("fades", layers.zone_fades(findings), "zones"),
+            _outlines("limits", layers.zone_limits(findings), "zones"),
+            _outlines("zones", layers.zone_outlines(findings), "zones"),
+        ],
+    )
     return [
-        _Layer(
-            name="ground",
-            title="Indicative zones",
-            parts=[
-                _outlines("fades", layers.zone_fades(findings), "zones"),
-                _outlines("limits", layers.zone_limits(findings), "zones"),
-                _outlines("zones", layers.zone_outlines(findings), "zones"),
-            ],
-        ),
+        *([] if survey.withholds_outlines(findings) else [ground]),
         _Layer(
             name="postcodes",
             title="Postcodes by band",

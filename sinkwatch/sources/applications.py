@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ import shapely
 
 from sinkwatch import geo, schemas, wording
 from sinkwatch.model import ApplicationStatus
-from sinkwatch.sources import tables
+from sinkwatch.sources import idox_links, tables
 from sinkwatch.sources.snapshots import take as fetch
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from sinkwatch.model import Area, Snapshot, SourceSpec
 
 __all__ = ["fetch", "load"]
+
+LOG = logging.getLogger(__name__)
 
 REQUIRED: Final = ("reference", "description", "status")
 """Columns that a file must have."""
@@ -34,6 +37,7 @@ OPTIONAL: Final = (
     "postcode",
     "received_on",
     "decided_on",
+    "consulted_on",
     "easting",
     "northing",
     "longitude",
@@ -72,9 +76,11 @@ STATUSES: Final = {
 _OF_WORD: Final = {word: status for status, words in STATUSES.items() for word in words}
 _SITE_POINT_UNCERTAINTY_M: Final = 100.0  # a council's point stands for a site, not for its edge
 _MOST_WRONG: Final = 0.05  # share of positions outside the area above which the file is refused
+_MOMENT: Final = "datetime64[us, UTC]"
 _URL: Final = r"(?i:https?)://\S+"
 _POLYGONS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-_DATES: Final = ("received_on", "decided_on")
+_DATES: Final = ("received_on", "decided_on", "consulted_on")
+_MOST_TWICE: Final = 0.20  # share of rows that may be there twice (sinkwatch data gates)
 
 
 def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
@@ -90,28 +96,47 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         CSV, or GeoJSON in EPSG:4326, with `REQUIRED` and any of `OPTIONAL`. The middle of a
         GeoJSON feature is its position; easting and northing go before all others.
     spec
-        The source.
+        The source; see `idox_links.portals` for its option ``idox``.
     area
         The area; its authority stands in where a row names none.
 
     Returns
     -------
     applications
-        Frame of `schemas.APPLICATIONS`, EPSG:27700, ordered by key, with the columns `postcode`
-        and `boundary` (polygon or None); texts are masked of personal data.
+        Frame of `schemas.APPLICATIONS`, EPSG:27700, ordered by key, with the columns `postcode`,
+        `boundary` (polygon or None), `consulted_on` (date) and `as_of` (time UTC at which a
+        service last saw a change; missing for a file); texts are masked of personal data.
 
     Raises
     ------
     SchemaError
         If a column is missing, a row is truncated or has no reference, a date is none, axes look
-        exchanged, or more than 5 % of the positions lie outside the area.
+        exchanged, more than 5 % of the positions lie outside the area, or more than 20 % of the
+        rows are there twice.
     """
-    del spec
-    return frame(_table(snapshot), snapshot, area)
+    return frame(idox_links.relinked(_table(snapshot), spec), snapshot, area)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """
+    What a service says of its rows beyond what a file can say.
+
+    Attributes
+    ----------
+    keys
+        What identifies each application, with the table's index; None for authority and
+        reference.
+    as_of
+        When it last saw each change, ISO 8601 UTC, with the table's index; None if not known.
+    """
+
+    keys: pd.Series[str] | None = None
+    as_of: pd.Series[str] | None = None
 
 
 def frame(
-    table: pd.DataFrame, snapshot: Snapshot, area: Area, *, keys: pd.Series[str] | None = None
+    table: pd.DataFrame, snapshot: Snapshot, area: Area, said: Given | None = None
 ) -> gpd.GeoDataFrame:
     """
     Turn rows of text into the frame of applications, whoever they came from.
@@ -124,21 +149,21 @@ def frame(
         Where it came from, for the message.
     area
         The area; its authority stands in where a row names none.
-    keys
-        What identifies each application, with the table's index; None for authority and
-        reference.
+    said
+        What a service says beyond that; None for a file.
 
     Returns
     -------
     applications
-        As `load` returns them.
+        As `load` returns them; of rows with one key, the newest.
 
     Raises
     ------
     SchemaError
-        If a row has no reference, a date is none, axes look exchanged, or more than 5 % of the
-        positions lie outside the area.
+        If a row has no reference, a date is none, axes look exchanged, more than 5 % of the
+        positions lie outside the area, or more than 20 % of the rows are there twice.
     """
+    said = said or Given()
     tables.refuse_empty(table, "reference", snapshot)
     given = _positions(table, area, snapshot)
     uncertainty_m = tables.numbers(table, "position_uncertainty_m", snapshot)
@@ -146,48 +171,82 @@ def frame(
     status_text = table["status"].fillna("")
     url = _text(table, "url")
     columns = {
-        "application_key": authority + "/" + table["reference"] if keys is None else keys,
+        "application_key": authority + "/" + table["reference"] if said.keys is None else said.keys,
         "reference": table["reference"],
         "authority": authority,
         "address": _text(table, "address").fillna("").map(wording.mask_personal_data),
         "description": table["description"].fillna("").map(wording.mask_personal_data),
         "status": status_text.map(_status).astype("str"),
         "status_text": status_text,
-        "received_on": tables.dates(table, "received_on", snapshot),
-        "decided_on": tables.dates(table, "decided_on", snapshot),
+        **{name: tables.dates(table, name, snapshot) for name in _DATES},
         "position_uncertainty_m": uncertainty_m.fillna(_SITE_POINT_UNCERTAINTY_M).where(
             given.is_inside
         ),
         "position_basis": pd.Series(given.basis(), index=table.index, dtype="str"),
         "postcode": _text(table, "postcode"),
         "url": url.where(url.str.fullmatch(_URL, na=False)),
+        "as_of": _moments(table.index, said.as_of),
+        "boundary": _boundaries(table, given.is_inside, snapshot),
     }
-    columns["boundary"] = _boundaries(table, given.is_inside, snapshot)
     placed = tables.placed(columns, given.easting, given.northing)
-    return schemas.APPLICATIONS.check(placed).sort_values("application_key", ignore_index=True)
+    once = _newest(placed, snapshot)
+    return schemas.APPLICATIONS.check(once).sort_values("application_key", ignore_index=True)
+
+
+def _moments(index: pd.Index[Any], as_of: pd.Series[str] | None) -> pd.Series[Any]:
+    if as_of is None:
+        return pd.Series(pd.NaT, index=index, dtype=_MOMENT)
+    return pd.to_datetime(as_of, format="ISO8601", utc=True).astype(_MOMENT)
+
+
+def _newest(rows: gpd.GeoDataFrame, snapshot: Snapshot) -> gpd.GeoDataFrame:
+    """Keep of each application the row with the latest date, of equals the last; count the rest."""
+    is_twice = rows["application_key"].duplicated()
+    n_twice = int(is_twice.sum())
+    if not n_twice:
+        return rows
+    named = ", ".join(sorted(set(rows.loc[is_twice, "application_key"]))[:3])
+    told = f"{n_twice} of {len(rows)} rows are of an application that is there twice: {named}"
+    if n_twice > _MOST_TWICE * len(rows):
+        raise tables.refusal(snapshot, [told])
+    LOG.warning("%s: %s; the newest of each is used", snapshot.source, told)
+    latest = rows[["decided_on", "received_on"]].max(axis=1)
+    order = latest.sort_values(kind="stable", na_position="first").index
+    return rows.loc[order].drop_duplicates("application_key", keep="last")
 
 
 def empty() -> gpd.GeoDataFrame:
     """Return a frame of `schemas.APPLICATIONS` without rows."""
     bare = tables.PointTable(schema=schemas.APPLICATIONS).empty()
-    return bare.assign(postcode=pd.Series([], dtype="str"), boundary=pd.Series([], dtype="object"))
+    further = {
+        "postcode": "str",
+        "consulted_on": "datetime64[s]",
+        "as_of": _MOMENT,
+        "boundary": "object",
+    }
+    return bare.assign(**{name: pd.Series([], dtype=kind) for name, kind in further.items()})
 
 
 def joined(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """
-    Put the applications of two files together; the later file wins where both have one.
+    Put the applications of two sources together; the later wins where both have one.
+
+    A row of the later loses only if both say as of when they hold, and its own is the older.
 
     Parameters
     ----------
     first, second
-        Frames of `schemas.APPLICATIONS`.
+        Frames of `schemas.APPLICATIONS`, with the further columns that `load` names.
 
     Returns
     -------
     applications
         Frame of `schemas.APPLICATIONS`, ordered by key.
     """
-    both = pd.concat([first, second]).drop_duplicates("application_key", keep="last")
+    seen = first.set_index("application_key")["as_of"].reindex(second["application_key"])
+    # NaT, nothing said, is never less.
+    current = second[~(second["as_of"].to_numpy() < seen.to_numpy())]
+    both = pd.concat([first, current]).drop_duplicates("application_key", keep="last")
     whole = gpd.GeoDataFrame(both, geometry="geometry", crs=geo.BNG)
     return schemas.APPLICATIONS.check(whole.sort_values("application_key", ignore_index=True))
 
@@ -230,10 +289,11 @@ def _geojson(snapshot: Snapshot) -> pd.DataFrame:
     derived = {
         "longitude": shapely.get_x(middles),
         "latitude": shapely.get_y(middles),
-        "position_uncertainty_m": _reach_m(shapes),
     }
     for name, values in derived.items():
         texts[name] = texts[name].fillna(_number_texts(values, index))
+    reach = pd.Series(reach_texts(shapes), index=index, dtype="str")
+    texts["position_uncertainty_m"] = texts["position_uncertainty_m"].fillna(reach)
     return pd.DataFrame(texts)
 
 
@@ -328,6 +388,23 @@ def _reach_m(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
     corners = np.array(geo.to_bng(west, south)), np.array(geo.to_bng(east, north))
     reach_m = np.ceil(np.hypot(*(corners[1] - corners[0])) / 2)
     return np.where(reach_m > _SITE_POINT_UNCERTAINTY_M, reach_m, np.nan)
+
+
+def reach_texts(shapes: NDArray[np.object_]) -> list[str | None]:
+    """
+    Return how far each site reaches from its middle, as the cells of a table hold it.
+
+    Parameters
+    ----------
+    shapes
+        Longitude and latitude, EPSG:4326.
+
+    Returns
+    -------
+    texts
+        Metres; None if it is no more than a council's point is known to.
+    """
+    return [None if np.isnan(reach_m) else repr(reach_m) for reach_m in _reach_m(shapes).tolist()]
 
 
 def _number_texts(values: NDArray[np.float64], index: pd.Index[Any]) -> pd.Series[Any]:

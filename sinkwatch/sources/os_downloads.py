@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from requests.utils import requote_uri
 
 from sinkwatch import __version__
 from sinkwatch.errors import ConfigError, SchemaError, SourceError
@@ -216,7 +217,7 @@ def fetched(spec: SourceSpec, errand: Errand, wanted: Wanted) -> Fetched:
         offer = _offer(spec, errand, wanted)
         download = errand.way_out(spec).get(
             spec.name,
-            offer.url,
+            requote_uri(offer.url),  # the sign in "ESRI® Shapefile" may come as it is
             _folder(spec, errand) / f"{_stem(wanted)}.zip",
             expected=Expected(n_bytes=offer.size, md5=offer.md5.lower()),
         )

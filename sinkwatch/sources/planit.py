@@ -13,7 +13,7 @@ import pandas as pd
 
 from sinkwatch import wording
 from sinkwatch.errors import ConfigError, SchemaError, SourceError
-from sinkwatch.sources import applications, snapshots
+from sinkwatch.sources import applications, idox_links, snapshots
 from sinkwatch.sources.planit_records import (
     DisobeyedError,
     Page,
@@ -157,7 +157,6 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
     SchemaError
         If it is no such list, or more than 5 % of the positions lie outside the area.
     """
-    del spec
     name = f"{snapshot.source} ({snapshot.path.name})"
     try:
         records = loaded(snapshot.path.read_bytes(), name=name)
@@ -165,8 +164,9 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         raise SchemaError(
             name, [f"it cannot be read ({error.strerror})"], "Run again to ask anew"
         ) from error
-    table = _table(shown(records))
-    return applications.frame(table, snapshot, area, keys=table["known_as"])
+    table = idox_links.relinked(_table(shown(records)), spec)
+    given = applications.Given(keys=table["known_as"], as_of=table["last_different"])
+    return applications.frame(table, snapshot, area, given)
 
 
 def _table(records: tuple[Record, ...]) -> pd.DataFrame:
@@ -181,9 +181,11 @@ def _table(records: tuple[Record, ...]) -> pd.DataFrame:
         "status": [_status(record.state) for record in records],
         "received_on": [record.received_on for record in records],
         "decided_on": [record.decided_on for record in records],
+        "consulted_on": [record.consulted_on for record in records],
         "longitude": [_number(record.longitude) for record in records],
         "latitude": [_number(record.latitude) for record in records],
         "url": [_clean(record.url) for record in records],
+        "last_different": [record.last_different for record in records],
     }
     return pd.DataFrame(columns, index=index, dtype="str")
 

@@ -18,6 +18,7 @@ from sinkwatch.sources.strict_json import strict_json
 
 _EARLIEST: Final = date(1800, 1, 1)
 _AHEAD: Final = timedelta(days=1)  # further in the future no date can be right (data gates)
+_TARGET_AHEAD: Final = timedelta(days=5 * 366)  # a council's target date (data gates)
 _MOST_WRONG: Final = 0.01  # share of records that may be unreadable (data gates)
 _MOST_TWICE: Final = 0.20  # share of records that may be there twice (data gates)
 _MOST_GARBLED: Final = 0.05  # share of records with garbled text (data gates)
@@ -89,7 +90,7 @@ class Record:
         The name under which the application was first seen, whichever authority lists it later.
     authority, reference, address, postcode, description, state, url
         As PlanIt writes them.
-    received_on, decided_on
+    received_on, decided_on, consulted_on
         Dates, YYYY-MM-DD.
     longitude, latitude
         Degrees, WGS84.
@@ -111,6 +112,7 @@ class Record:
     latitude: float | None
     url: str | None
     last_different: str
+    consulted_on: str | None = None  # lists written before it was kept have none
 
 
 def _day(value: object) -> object:
@@ -148,6 +150,7 @@ class _Row(BaseModel):
     postcode: str | None = None
     app_state: str | None = None
     decided_date: _Day | None = None
+    consulted_date: _Day | None = None
     url: str | None = None
 
     def fault(self, now: datetime) -> str:
@@ -156,8 +159,14 @@ class _Row(BaseModel):
             return "it has one coordinate of two"
         if self.last_different > now + _AHEAD:
             return f"last_different {self.last_different:%Y-%m-%d} lies in the future"
-        for name, day in (("start_date", self.start_date), ("decided_date", self.decided_date)):
-            if day is not None and not _EARLIEST <= day <= (now + _AHEAD).date():
+        days = (
+            ("start_date", self.start_date, _AHEAD),
+            ("decided_date", self.decided_date, _AHEAD),
+            # Some councils give the day on which a consultation will end.
+            ("consulted_date", self.consulted_date, _TARGET_AHEAD),
+        )
+        for name, day, ahead in days:
+            if day is not None and not _EARLIEST <= day <= (now + ahead).date():
                 return f"{name} {day} lies before 1800 or in the future"
         return ""
 
@@ -180,6 +189,7 @@ class _Row(BaseModel):
             latitude=self.location_y,
             url=_said(self.url),
             last_different=self.last_different.isoformat(timespec="microseconds"),
+            consulted_on=_iso(self.consulted_date),
         )
 
 
@@ -420,8 +430,15 @@ def shown(records: Iterable[Record]) -> tuple[Record, ...]:
     listed: dict[str, Record] = {}
     for record in sorted(records, key=lambda r: (r.last_different, r.name)):
         before = listed.get(record.known_as)
-        listed[record.known_as] = record if before is None else _filled(record, before)
+        listed[record.known_as] = record if before is None else _together(record, before)
     return tuple(listed[key] for key in sorted(listed))
+
+
+def _together(record: Record, before: Record) -> Record:
+    both = _filled(record, before)
+    # Two lists that are not of one day would otherwise seem to consult again by turns.
+    days = [r.consulted_on for r in (record, before) if r.consulted_on is not None]
+    return replace(both, consulted_on=max(days, default=None))
 
 
 def _case(record: Record) -> tuple[str, str]:

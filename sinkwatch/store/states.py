@@ -36,13 +36,18 @@ class _State:
 
 
 def record(
-    connection: Connection, run_id: int, kind: str, current: Mapping[str, Mapping[str, object]]
+    connection: Connection,
+    run_id: int,
+    kind: str,
+    current: Mapping[str, Mapping[str, object]],
+    *,
+    is_complete: bool = True,
 ) -> tuple[Change, ...]:
     """
     Record what a run found of one kind of subject, and return what is different.
 
-    Call it once a run for each kind, and only if the kind's source answered well: a subject
-    that is missing counts as absent, and is gone the third time in a row.
+    Call it once a run for each kind. A subject that is missing counts as absent, and is gone the
+    third time in a row; but only of runs that are complete.
 
     Parameters
     ----------
@@ -54,6 +59,9 @@ def record(
         What sort of subjects they are, such as ``application``.
     current
         Facts by subject, as JSON-able values or values with a plain text form.
+    is_complete
+        Whether every source of that kind answered in this run: if one did not, nothing can be
+        told from what is missing.
 
     Returns
     -------
@@ -68,7 +76,7 @@ def record(
     found = {subject: _found(subject, facts) for subject, facts in current.items()}
     is_baseline = _first_run(connection, kind, run_id) == run_id
     before = _open_states(connection, kind)
-    missing = [state for state in before.values() if state.subject not in found]
+    missing = [state for state in before.values() if is_complete and state.subject not in found]
     gone = {state.subject: state for state in missing if state.absent_runs + 1 >= RUNS_UNTIL_GONE}
     new = {state.subject: state for state in found.values() if _is_news(state, before)}
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from tests.peers.server import Answer
 
@@ -30,8 +31,8 @@ class ReleasedFile:
     def described(self, product: str, base_url: str) -> dict[str, Any]:
         """Return its entry in the list of downloads."""
         subformat = {"subformat": self.subformat} if self.subformat else {}
-        query = f"area={self.area}&format={self.file_format.replace(' ', '%20')}"
-        query += f"&subformat={self.subformat.replace(' ', '%20')}" if self.subformat else ""
+        query = f"area={self.area}&format={quote(self.file_format)}"
+        query += f"&subformat={quote(self.subformat)}" if self.subformat else ""
         url = f"{base_url}/products/{product}/downloads?{query}&redirect"
         return {
             "md5": hashlib.md5(self.body, usedforsecurity=False).hexdigest(),

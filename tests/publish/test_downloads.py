@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import shapely
 
-from sinkwatch import geo
+from sinkwatch import geo, wording
 from sinkwatch.publish import columns, downloads
 from tests.publish.builders import FORMULA, UNMAPPED, with_nothing
 
@@ -146,7 +146,7 @@ def test_licences_name_every_source_its_licence_and_its_credit(
     pages: dict[str, bytes], findings: Findings
 ) -> None:
     text = pages["data/LICENCES.txt"].decode()
-    for state in findings.sources:
+    for state in wording.bearing(findings.sources):
         assert state.spec.title in text
         if state.snapshot:
             assert state.snapshot.attribution in text

@@ -63,6 +63,8 @@ def faults(read: Load, content: bytes | str, name: str = "") -> tuple[str, ...]:
 
 def test_every_documented_column_of_a_csv_file_is_read(read: Load) -> None:
     row = rows(read((DATA / "applications.csv").read_bytes()))["26/00311/FUL"]
+    assert pd.isna(row.pop("consulted_on"))
+    assert pd.isna(row.pop("as_of"))
     assert row == {
         "application_key": "Small Council/26/00311/FUL",
         "reference": "26/00311/FUL",
@@ -272,10 +274,57 @@ def test_a_row_without_a_reference_is_refused_with_its_line(read: Load) -> None:
     assert faults(read, layer) == ("feature 2: reference is empty",)
 
 
-def test_an_application_that_is_there_twice_is_named(read: Load) -> None:
-    assert faults(read, f"{HEAD}\n26/1,Homes,pending\n26/1,Homes,refused\n") == (
-        "application_key is repeated: Small Council/26/1",
+def in_one_file(*lines: str) -> str:
+    """Nine applications and these lines."""
+    more = "".join(f"9/{n},Homes,pending,,\n" for n in range(9))
+    return f"{HEAD},received_on,decided_on\n{more}" + "".join(f"{line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        (("26/1,Old,pending,2026-05-01,", "26/1,New,refused,2026-05-01,2026-06-01"), "New"),
+        (("26/1,New,refused,2026-05-01,2026-06-01", "26/1,Old,pending,2026-05-01,"), "New"),
+        (("26/1,New,pending,2026-05-02,", "26/1,Old,pending,2026-05-01,"), "New"),
+        (("26/1,Old,pending,2026-05-01,", "26/1,New,pending,2026-05-01,"), "New"),
+        (("26/1,Old,pending,,", "26/1,New,pending,,"), "New"),
+        (("26/1,New,pending,2026-05-01,", "26/1,Old,pending,,"), "New"),
+    ],
+    ids=["decided later", "decided first", "received later", "last", "last undated", "dated"],
+)
+def test_of_an_application_that_is_there_twice_the_newest_is_kept_and_the_rest_counted(
+    read: Load, caplog: pytest.LogCaptureFixture, lines: tuple[str, ...], kept: str
+) -> None:
+    frame = read(in_one_file(*lines))
+    assert len(frame) == 10
+    assert rows(frame)["26/1"]["description"] == kept
+    (told,) = caplog.messages
+    assert "1 of 11 rows are of an application that is there twice: Small Council/26/1" in told
+
+
+def test_a_file_of_which_more_than_a_fifth_is_there_twice_is_refused(read: Load) -> None:
+    twice = [f"26/{n},Homes,pending,," for n in range(2)] * 2
+    assert len(read(in_one_file(*twice))) == 11
+    (fault,) = faults(read, in_one_file(*twice, twice[0], twice[0]))
+    assert fault == (
+        "4 of 15 rows are of an application that is there twice: "
+        "Small Council/26/0, Small Council/26/1"
     )
+
+
+def test_a_date_of_consultation_is_read(read: Load) -> None:
+    frame = read(f"{HEAD},consulted_on\n1,,pending,2026-06-05\n")
+    assert list(frame["consulted_on"]) == [pd.Timestamp("2026-06-05")]
+
+
+def test_a_link_to_a_host_that_the_register_has_left_is_made_anew(read: Load) -> None:
+    frame = read(
+        f"{HEAD},url\n1,,pending,https://old.example/a/applicationDetails.do?keyVal=ABCDEFGHIJK00\n",
+        idox={"base_url": "https://new.example/b/", "retired_hosts": ["old.example"]},
+    )
+    assert frame["url"].tolist() == [
+        "https://new.example/b/applicationDetails.do?activeTab=summary&keyVal=ABCDEFGHIJK00"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -391,6 +440,23 @@ def test_the_later_of_two_files_wins_where_both_have_an_application(read: Load) 
     assert list(both.index) == [0, 1, 2]
     assert both.crs == geo.BNG
     assert both.geometry.notna().tolist() == [True, False, False]
+
+
+def test_of_two_services_the_later_wins_unless_it_says_that_it_is_older(read: Load) -> None:
+    content = f"{HEAD}\n1,Homes,pending\n"
+    first, second = read(content, "a.csv"), read(content.replace("Homes", "Barn"), "b.csv")
+
+    def told(first_day: str | None, second_day: str | None) -> str:
+        days = [pd.to_datetime([day], utc=True) for day in (first_day, second_day)]
+        both = applications.joined(first.assign(as_of=days[0]), second.assign(as_of=days[1]))
+        return str(both["description"][0])
+
+    assert told(None, None) == "Barn"
+    assert told("2026-11-02", None) == "Barn"
+    assert told(None, "2026-11-01") == "Barn"
+    assert told("2026-11-01", "2026-11-01") == "Barn"
+    assert told("2026-11-01", "2026-11-02") == "Barn"
+    assert told("2026-11-02", "2026-11-01") == "Homes"
 
 
 # ── Boundaries ───────────────────────────────────────────────────────────────────────────────

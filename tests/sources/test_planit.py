@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from sinkwatch.sources.politeness import HostRule
 from tests.conftest import NOW, Clock
 from tests.peers.planit import PlanIt, a_case, as_json, envelope
 from tests.peers.server import Answer, Notes, Peer, gzip_bomb, one_after_another
-from tests.sources.samples import DATA, SAMPLES, a_spec
+from tests.sources.samples import DATA, SAMPLES, a_spec, an_errand
 from tests.world import an_area, parameters
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ def test_a_record_becomes_an_application_like_that_of_a_file(world: World) -> No
     assert (round(row["geometry"].x), round(row["geometry"].y)) == (431_579, 471_829)
     assert row["position_uncertainty_m"] == 100
     assert row["received_on"].date().isoformat() == "2026-11-02"
+    assert row["as_of"].isoformat() == "2026-11-21T03:11:09.447100+00:00"
     assert row["decided_on"].date().isoformat() == "2026-11-20"
     assert row["url"] == "https://council.example/applicationDetails.do?keyVal=ZC26/01234/FUL"
 
@@ -227,6 +229,22 @@ def test_personal_data_and_what_only_points_to_the_source_are_not_shown(world: W
     assert second["description"].startswith("Ring [removed] or [removed] more")
     assert second["description"].endswith("more…")
     assert len(second["description"]) <= 1_000
+
+
+@pytest.mark.parametrize("day", [None, "2026-11-20", "2027-02-01", "2030-01-01"])
+def test_a_consultation_may_have_begun_or_yet_have_to_end(world: World, day: str | None) -> None:
+    world.service.cases = [a_case(consulted_date=day)]
+    (found,) = world.frame()["consulted_on"]
+    assert (None if pd.isna(found) else found.date().isoformat()) == day
+
+
+def test_a_link_to_a_host_that_the_register_has_left_is_made_anew(world: World) -> None:
+    world.options["idox"] = {"base_url": "https://new.example/b/", "retired_hosts": ["old.example"]}
+    old = "https://old.example/a/applicationDetails.do?keyVal=ABCDEFGHIJK00&activeTab=map"
+    world.service.cases = [a_case(url=old)]
+    assert world.frame()["url"].tolist() == [
+        "https://new.example/b/applicationDetails.do?activeTab=summary&keyVal=ABCDEFGHIJK00"
+    ]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "ftp://x/y", "/local"])
@@ -401,6 +419,21 @@ def test_the_one_that_changed_last_tells_under_the_name_first_known() -> None:
     assert shown(merged([], [old, new])) == shown(merged([], [new, old])) == (one,)
 
 
+def test_two_lists_that_differ_on_the_consultation_do_not_consult_by_turns() -> None:
+    old = a_record("Harrogate/1", consulted_on="2026-11-10")
+    new = a_record("North Yorkshire/1", consulted_on="2026-11-12")
+    for changed in (old, new):
+        latest = replace(changed, last_different=LATEST, description="More homes")
+        (one,) = shown(merged(merged([old], [new]), [latest]))
+        assert one.consulted_on == "2026-11-12"
+
+
+def test_a_list_written_before_consultations_were_kept_is_read_on() -> None:
+    written = json.loads(dumped([a_record()]))
+    del written["records"][0]["consulted_on"]
+    assert loaded(json.dumps(written).encode(), name="x") == (a_record(),)
+
+
 def test_indexing_one_list_anew_does_not_let_it_speak_for_the_other() -> None:
     old = a_record("Harrogate/1", address="North Rd")
     new = a_record("North Yorkshire/1", last_different=LATER)
@@ -459,6 +492,19 @@ def test_the_order_of_an_answer_never_matters_and_twice_is_once(found: list[Reco
     assert merged(once, []) == once
     assert {r.known_as for r in shown(merged(once, found))} == {r.known_as for r in once}
     assert loaded(dumped(once), name="x") == once
+
+
+def test_a_copy_that_is_gone_cannot_be_loaded_and_one_that_is_spoilt_is_not_built_on(
+    world: World,
+) -> None:
+    world.run()
+    copy = world.held["planit"]
+    copy.path.write_text("{}")
+    errand = an_errand(world.folder, now=NOW, downloader=world.downloader(), held=copy)
+    assert planit.fetch(world.spec(), errand).n_bytes > 2
+    copy.path.unlink()
+    with pytest.raises(SchemaError, match="it cannot be read"):
+        planit.load(copy, world.spec(), world.area())
 
 
 @pytest.mark.parametrize("content", [b"[]", b'{"records": [1]}', b'{"records": [{"a": 1}]}'])
@@ -608,6 +654,9 @@ HOSTILE: Final[dict[str, tuple[Answer, str]]] = {
     "day ancient": (record(start_date="1066-10-14"), "lies before 1800 or in the future"),
     "day in future": (record(start_date="2027-01-01"), "lies before 1800 or in the future"),
     "decided in future": (record(decided_date="2027-01-01"), "decided_date 2027-01-01 lies"),
+    "consulted ancient": (record(consulted_date="1066-10-14"), "consulted_date 1066-10-14 lies"),
+    "consulted in years": (record(consulted_date="2036-11-22"), "consulted_date 2036-11-22 lies"),
+    "consulted in words": (record(consulted_date="soon"), "consulted_date: is not a date like"),
     "changed in future": (record(last_different="2036-11-22T00:00:00"), "lies in the future"),
     "time with words": (record(last_different="yesterday"), "is not a time like"),
     "time with zone": (record(last_different="2026-11-22T04:00:00+09:00"), "is not a time like"),

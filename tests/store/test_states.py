@@ -22,11 +22,13 @@ NEW = {"status": "undecided"}
 DECIDED = {"status": "refused"}
 
 
-def record(store: Store, current: Facts, kind: str = KIND) -> tuple[Change, ...]:
+def record(
+    store: Store, current: Facts, kind: str = KIND, *, is_complete: bool = True
+) -> tuple[Change, ...]:
     """Make one run that found this."""
     with store.begin() as connection:
         run_id = runs.start(connection, NOW)
-        changes = runs.record(connection, run_id, kind, current)
+        changes = runs.record(connection, run_id, kind, current, is_complete=is_complete)
         runs.finish(connection, run_id, NOW, "done", {})
     return changes
 
@@ -108,6 +110,16 @@ def test_runs_that_missed_a_subject_count_only_if_they_follow_one_another(store:
         assert record(store, {}) == ()
         assert record(store, {"a": NEW}) == ()
     assert standing(store) == {"a": NEW}
+
+
+def test_nothing_is_absent_from_a_run_in_which_a_source_did_not_answer(store: Store) -> None:
+    record(store, {"a": NEW})
+    for _ in range(5):
+        assert record(store, {}, is_complete=False) == ()
+    assert record(store, {}) == ()
+    assert record(store, {}, is_complete=False) == ()
+    assert record(store, {}) == ()
+    assert told(record(store, {})) == [("a", NEW, None)]
 
 
 def test_a_subject_that_comes_back_with_other_facts_is_changed_and_counted_afresh(

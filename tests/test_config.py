@@ -365,7 +365,9 @@ def test_the_area_that_ships_is_whole(ripon: Area) -> None:
 def test_what_a_source_needs_beyond_the_rest_goes_with_it(ripon: Area) -> None:
     options = {spec.name: dict(spec.options) for spec in ripon.sources}
     assert options.pop("geology") == {"classes": {"A": "A", "B": "B", "C": "C"}}
-    assert options.pop("planit") == {
+    planit = options.pop("planit")
+    assert planit.pop("idox")
+    assert planit == {
         "base_url": "https://www.planit.org.uk",
         "latitude": 54.138,
         "longitude": -1.524,
@@ -416,7 +418,7 @@ def test_an_unknown_area_is_refused_with_those_that_are_known(name: str) -> None
         ("^ground = ", "grund = ", "grund is not an entry that is known"),
         ("^flag_within_m = 250 ", "flag_within_m = -1 ", 'parameters.flag_within_m "-1": Input'),
         ("^recent_days = 90 ", "recent_days = 0 ", 'parameters.recent_days "0": Input should be'),
-        ("^stale_after_days = 2$", "stale_after_days = 0", 'source.5.stale_after_days "0": Input'),
+        ("^stale_after_days = 2$", "stale_after_days = 0", 'stale_after_days "0": Input'),
         ("^min_easting = ", "least_easting = ", "bounds.min_easting: Field required"),
         ("431500, 471500", "471500, 431500", "map_centre [471500.0, 431500.0] lies outside the b"),
         (r"\[class_notes\]", "[class_notes]\nD = 'x'", "class_notes.D"),

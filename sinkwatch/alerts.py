@@ -166,7 +166,8 @@ def postcode_facts(
         assessments["band"],
         assessments["scored_as"],
         assessments["sinkhole_id"],
-        postcodes.geometry,
+        postcodes.geometry.x.round(),
+        postcodes.geometry.y.round(),
         strict=True,
     )
     return {
@@ -174,10 +175,10 @@ def postcode_facts(
             "band": int(band),
             "scored_as": int(scored_as),
             "sinkhole_id": _text(sinkhole),
-            "easting": round(centre.x),
-            "northing": round(centre.y),
+            "easting": int(easting),
+            "northing": int(northing),
         }
-        for postcode, band, scored_as, sinkhole, centre in columns
+        for postcode, band, scored_as, sinkhole, easting, northing in columns
     }
 
 

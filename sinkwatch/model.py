@@ -463,6 +463,22 @@ class SourceSpec:
     every_days: float = 0.0
     is_restricted: bool = False
 
+    def address(self, default: str) -> str:
+        """
+        Return where its service answers.
+
+        Parameters
+        ----------
+        default
+            The service's own address; the option ``base_url`` may name another.
+
+        Returns
+        -------
+        address
+            Without a last slash.
+        """
+        return str(self.options.get("base_url", default)).rstrip("/")
+
 
 _WMS_URL: Final = re.compile(r"https://[a-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?", re.ASCII)
 _WMS_LAYER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)

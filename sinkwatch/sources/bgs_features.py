@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 
 from sinkwatch import geo, schemas
-from sinkwatch.errors import ConfigError, SchemaError
+from sinkwatch.errors import ConfigError
 from sinkwatch.sources import bgs_records, ogc_features, snapshots
 from sinkwatch.sources.bgs_records import Record
 from sinkwatch.sources.ogc_box import Box, box_round, wider
@@ -168,13 +168,8 @@ class BgsFeatures:
             If it is no such file, or not as promised.
         """
         del spec
-        name = f"{snapshot.source} ({snapshot.path.name})"
-        try:
-            content = snapshot.path.read_bytes()
-        except OSError as error:
-            fault = f"it cannot be read ({error.strerror})"
-            raise SchemaError(name, [fault], "Run again to ask anew") from error
-        found = bgs_records.loaded(content, self.schema, name=name)
+        name = snapshots.name_of(snapshot)
+        found = bgs_records.loaded(snapshots.content(snapshot), self.schema, name=name)
         frame = _cut(self._on_grid(found, name), area)
         ordered = frame.sort_values(self.schema.key, ignore_index=True)
         return self.schema.check(ordered[[*self.schema.columns, "geometry"]])

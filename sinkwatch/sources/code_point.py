@@ -119,7 +119,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         If it is no such list.
     """
     del spec, area
-    table = editions.loaded(snapshot.path, name=f"{snapshot.source} ({snapshot.path.name})")
+    table = editions.loaded(snapshot.path, name=snapshots.name_of(snapshot))
     quality = pd.Series(table["quality"].to_numpy().astype(np.int64))
     columns = {
         "postcode": _text(table["postcode"]),

@@ -122,13 +122,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         If it is nothing that sinkwatch wrote.
     """
     del spec, area
-    name = f"{snapshot.source} ({snapshot.path.name})"
-    try:
-        kept = loaded(snapshot.path.read_bytes(), name=name)
-    except OSError as error:
-        raise SchemaError(
-            name, [f"it cannot be read ({error.strerror})"], "Run again to ask anew"
-        ) from error
+    kept = loaded(snapshots.content(snapshot), name=snapshots.name_of(snapshot))
     rows = sorted(told(kept), key=lambda row: row.context_id)
     columns = {
         field: pd.Series([getattr(row, field) for row in rows], dtype="str")

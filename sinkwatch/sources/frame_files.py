@@ -9,6 +9,7 @@ import geopandas as gpd
 import pyarrow as pa
 
 from sinkwatch.errors import SchemaError
+from sinkwatch.sources import snapshots
 
 if TYPE_CHECKING:
     from sinkwatch.model import Snapshot
@@ -57,7 +58,7 @@ def loaded(snapshot: Snapshot) -> gpd.GeoDataFrame:
     SchemaError
         If the file cannot be read, or is no such file.
     """
-    name = f"{snapshot.source} ({snapshot.path.name})"
+    name = snapshots.name_of(snapshot)
     try:
         return gpd.read_parquet(snapshot.path)
     except OSError as error:

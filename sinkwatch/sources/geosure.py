@@ -156,7 +156,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         If it is no file that `fetch` made, or no hexagon holds the centre.
     """
     del spec
-    name = f"{snapshot.source} ({snapshot.path.name})"
+    name = snapshots.name_of(snapshot)
     hexagons = frame_files.loaded(snapshot)
     faults = [f"column {column} is missing" for column in _KEPT if column not in hexagons.columns]
     if faults:

@@ -125,7 +125,7 @@ def host_rules(spec: SourceSpec) -> dict[str, HostRule]:
             f"its download_hosts {said} is no list of server names",
             'Write it like ["files.example"]',
         )
-    return dict.fromkeys((urlsplit(_base_url(spec)).netloc, *said), RULE)
+    return dict.fromkeys((urlsplit(spec.address(BASE_URL)).netloc, *said), RULE)
 
 
 def unchanged(spec: SourceSpec, errand: Errand, product: str) -> Snapshot | None:
@@ -260,7 +260,7 @@ _OFFERS: Final = TypeAdapter(list[_Offer])
 
 def _version(spec: SourceSpec, errand: Errand, product: str) -> str:
     """Ask which release is the newest."""
-    url = f"{_base_url(spec)}/products/{product}"
+    url = f"{spec.address(BASE_URL)}/products/{product}"
     found = _answer(spec, errand, url, _PRODUCT, f"{product}.json")
     if found.id != product:
         raise _refused(spec, url, f'it describes "{found.id[:80]}", and {product} was asked for')
@@ -274,7 +274,7 @@ def _offer(spec: SourceSpec, errand: Errand, wanted: Wanted) -> _Offer:
     query = {"area": wanted.area, "format": wanted.file_format}
     if wanted.subformat:
         query["subformat"] = wanted.subformat
-    url = f"{_base_url(spec)}/products/{wanted.product}/downloads?{urlencode(query)}"
+    url = f"{spec.address(BASE_URL)}/products/{wanted.product}/downloads?{urlencode(query)}"
     offers = _answer(spec, errand, url, _OFFERS, f"{_stem(wanted)}.json")
     fitting = [offer for offer in offers if offer.fits(wanted)]
     if len(fitting) != 1:
@@ -319,10 +319,6 @@ def _faults(error: ValidationError) -> list[str]:
 
 def _refused(spec: SourceSpec, url: str, rule: str) -> SourceError:
     return SourceError(spec.name, rule, _WAY_OUT, url=url)
-
-
-def _base_url(spec: SourceSpec) -> str:
-    return str(spec.options.get("base_url", BASE_URL)).rstrip("/")
 
 
 def _folder(spec: SourceSpec, errand: Errand) -> Path:

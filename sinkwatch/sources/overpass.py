@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import pandas as pd
 
 from sinkwatch import geo, schemas
-from sinkwatch.errors import ConfigError, SchemaError
+from sinkwatch.errors import ConfigError
 from sinkwatch.sources import snapshots
 from sinkwatch.sources.overpass_elements import Box, addresses, dumped, loaded, read_answer
 from sinkwatch.sources.politeness import HostRule
@@ -61,7 +61,7 @@ def host_rules(spec: SourceSpec) -> dict[str, HostRule]:
     rules
         By server, such as "overpass-api.de".
     """
-    return {urlsplit(_base_url(spec)).netloc: RULE}
+    return {urlsplit(spec.address(BASE_URL)).netloc: RULE}
 
 
 def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
@@ -91,7 +91,7 @@ def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
         If the option is wrong.
     """
     box = _box(spec, errand.area)
-    url = f"{_base_url(spec)}/api/interpreter?data={quote(_query(box), safe='')}"
+    url = f"{spec.address(BASE_URL)}/api/interpreter?data={quote(_query(box), safe='')}"
     held = errand.held
     is_fresh = held is not None and timedelta(0) <= errand.now - held.checked_at < GOOD_FOR
     if held is not None and is_fresh and held.url == url:
@@ -131,13 +131,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         If it is nothing that sinkwatch wrote.
     """
     del spec
-    name = f"{snapshot.source} ({snapshot.path.name})"
-    try:
-        elements = loaded(snapshot.path.read_bytes(), name=name)
-    except OSError as error:
-        raise SchemaError(
-            name, [f"it cannot be read ({error.strerror})"], "Run again to ask anew"
-        ) from error
+    elements = loaded(snapshots.content(snapshot), name=snapshots.name_of(snapshot))
     rows = pd.DataFrame(
         addresses(elements),
         columns=["address_id", "address", "postcode", "longitude", "latitude"],
@@ -153,10 +147,6 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
     ]
     inside = frame.loc[is_inside].sort_values("address_id", ignore_index=True)
     return schemas.ADDRESSES.check(inside)
-
-
-def _base_url(spec: SourceSpec) -> str:
-    return str(spec.options.get("base_url", BASE_URL)).rstrip("/")
 
 
 def _query(box: Box) -> str:

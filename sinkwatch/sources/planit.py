@@ -88,7 +88,7 @@ def host_rules(spec: SourceSpec) -> dict[str, HostRule]:
     rules
         By server, such as "www.planit.org.uk".
     """
-    return {urlsplit(_base_url(spec)).netloc: RULE}
+    return {urlsplit(spec.address(BASE_URL)).netloc: RULE}
 
 
 def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
@@ -157,13 +157,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
     SchemaError
         If it is no such list, or more than 5 % of the positions lie outside the area.
     """
-    name = f"{snapshot.source} ({snapshot.path.name})"
-    try:
-        records = loaded(snapshot.path.read_bytes(), name=name)
-    except OSError as error:
-        raise SchemaError(
-            name, [f"it cannot be read ({error.strerror})"], "Run again to ask anew"
-        ) from error
+    records = loaded(snapshots.content(snapshot), name=snapshots.name_of(snapshot))
     table = idox_links.relinked(_table(shown(records)), spec)
     given = applications.Given(keys=table["known_as"], as_of=table["last_different"])
     return applications.frame(table, snapshot, area, given)
@@ -235,15 +229,11 @@ def _degrees(spec: SourceSpec, name: str) -> float:
     return float(value)
 
 
-def _base_url(spec: SourceSpec) -> str:
-    return str(spec.options.get("base_url", BASE_URL)).rstrip("/")
-
-
 def _url(spec: SourceSpec, question: Question, index: int) -> str:
     # Oldest change first: what changes while we read moves to the end, where we have yet to come.
     paging = {"sort": "last_different", "pg_sz": str(ROWS_A_PAGE), "index": str(index)}
     query = urlencode(question.parameters() | paging)
-    return f"{_base_url(spec)}/api/applics/json?{query}"
+    return f"{spec.address(BASE_URL)}/api/applics/json?{query}"
 
 
 def _held(errand: Errand, spec: SourceSpec) -> tuple[Record, ...]:
@@ -319,6 +309,6 @@ def _cut_short(spec: SourceSpec, rule: str) -> SourceError:
         spec.name,
         f"its answer is not whole: {rule}",
         "What is held stays in use; the next run asks again",
-        url=_base_url(spec),
+        url=spec.address(BASE_URL),
         retryable=True,
     )

@@ -99,7 +99,7 @@ def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
             spec.name,
             "it listed no application here; that is not to say there is none",
             "Few authorities publish there; rely on the other sources",
-            url=_base_url(spec),
+            url=spec.address(BASE_URL),
         )
     return snapshots.answered(
         spec, errand, dumped(inside), ".geojson", url=_url(spec, question, "json", (0, ROWS_A_PAGE))
@@ -167,11 +167,7 @@ def held(snapshot: Snapshot) -> tuple[Entity, ...]:
     SchemaError
         If it cannot be read, or sinkwatch did not write it.
     """
-    name = f"{snapshot.source} ({snapshot.path.name})"
-    try:
-        return loaded(snapshot.path.read_bytes(), name=name)
-    except OSError as error:
-        raise refusal(name, f"it cannot be read ({error.strerror})") from error
+    return loaded(snapshots.content(snapshot), name=snapshots.name_of(snapshot))
 
 
 def _table(found: tuple[Entity, ...], spec: SourceSpec) -> pd.DataFrame:
@@ -345,21 +341,17 @@ class _Asking:
             self._spec.name,
             f"its answer is not whole: {rule}",
             "What is held stays in use; the next run asks again",
-            url=_base_url(self._spec),
+            url=self._spec.address(BASE_URL),
             retryable=True,
         )
 
 
-def _base_url(spec: SourceSpec) -> str:
-    return str(spec.options.get("base_url", BASE_URL)).rstrip("/")
-
-
 def _host(spec: SourceSpec) -> str:
-    return urlsplit(_base_url(spec)).netloc
+    return urlsplit(spec.address(BASE_URL)).netloc
 
 
 def _url(spec: SourceSpec, question: Question, ending: str, span: tuple[int, int]) -> str:
     query = [*question.parameters(), ("limit", str(span[1])), ("offset", str(span[0]))]
     if ending == "json":
         query.append(("exclude_field", "geometry"))
-    return f"{_base_url(spec)}/entity.{ending}?{urlencode(query)}"
+    return f"{spec.address(BASE_URL)}/entity.{ending}?{urlencode(query)}"

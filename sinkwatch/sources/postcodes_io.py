@@ -67,7 +67,7 @@ def host_rules(spec: SourceSpec) -> dict[str, HostRule]:
     rules
         By server, such as "api.postcodes.io".
     """
-    return {urlsplit(_base_url(spec)).netloc: RULE}
+    return {urlsplit(spec.address(BASE_URL)).netloc: RULE}
 
 
 def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
@@ -102,7 +102,7 @@ def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
     n_found = sum(found.easting is not None for found in fresh.values())
     LOG.info("%s: %d of %d postcodes asked for are known there", spec.name, n_found, len(due))
     content = dumped({**known, **fresh})
-    return snapshots.answered(spec, errand, content, ".json", url=_base_url(spec))
+    return snapshots.answered(spec, errand, content, ".json", url=spec.address(BASE_URL))
 
 
 def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
@@ -131,13 +131,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         If it is no such list.
     """
     del spec
-    name = f"{snapshot.source} ({snapshot.path.name})"
-    try:
-        known = loaded(snapshot.path.read_bytes(), name=name)
-    except OSError as error:
-        raise SchemaError(
-            name, [f"it cannot be read ({error.strerror})"], "Run again to ask anew"
-        ) from error
+    known = loaded(snapshots.content(snapshot), name=snapshots.name_of(snapshot))
     placed = [row for row in known.values() if row.easting is not None and row.northing is not None]
     rows = pd.DataFrame([asdict(row) for row in placed], columns=list(_DTYPES))
     is_inside = [
@@ -160,10 +154,6 @@ _DTYPES: Final = {
     "northing": "float64",
 }
 _NAMES: Final = {"uncertainty_m": "position_uncertainty_m"}
-
-
-def _base_url(spec: SourceSpec) -> str:
-    return str(spec.options.get("base_url", BASE_URL)).rstrip("/")
 
 
 def _held(errand: Errand, spec: SourceSpec) -> dict[str, Known]:
@@ -217,7 +207,7 @@ class _Asker:
                 self.spec.name,
                 f"it contradicts itself on {self._which(n)}: not found, and not said to be invalid",
                 _KEPT,
-                url=_base_url(self.spec),
+                url=self.spec.address(BASE_URL),
                 retryable=True,
             )
         content = self._ask(n, "terminated_postcodes", postcode)
@@ -227,7 +217,7 @@ class _Asker:
 
     def _ask(self, n: int, kind: str, postcode: str, more: str = "") -> bytes | None:
         """Return an answer; None if it is that there is no such thing."""
-        url = f"{_base_url(self.spec)}/{kind}/{quote(postcode)}{more}"
+        url = f"{self.spec.address(BASE_URL)}/{kind}/{quote(postcode)}{more}"
         folder = self.errand.folder / self.spec.name / "answer"
         target = folder / f"{kind}{more.replace('/', '-')}-{n}.json"
         try:

@@ -130,7 +130,7 @@ def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
         If sinkwatch did not write it.
     """
     del spec, area
-    name = f"{snapshot.source} ({snapshot.path.name})"
+    name = snapshots.name_of(snapshot)
     try:
         rows = pd.read_csv(snapshot.path, dtype="str", keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sinkwatch.errors import SourceError
+from sinkwatch.errors import SchemaError, SourceError
 from sinkwatch.model import Snapshot
 
 if TYPE_CHECKING:
@@ -146,6 +146,49 @@ def is_whole(snapshot: Snapshot) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == snapshot.sha256
     except OSError:
         return False
+
+
+def name_of(snapshot: Snapshot) -> str:
+    """
+    Return what a copy is called in messages.
+
+    Parameters
+    ----------
+    snapshot
+        The copy.
+
+    Returns
+    -------
+    name
+        Its source and its file.
+    """
+    return f"{snapshot.source} ({snapshot.path.name})"
+
+
+def content(snapshot: Snapshot) -> bytes:
+    """
+    Read a copy of what a service gave.
+
+    Parameters
+    ----------
+    snapshot
+        The copy.
+
+    Returns
+    -------
+    content
+        Its bytes.
+
+    Raises
+    ------
+    SchemaError
+        If it cannot be read.
+    """
+    try:
+        return snapshot.path.read_bytes()
+    except OSError as error:
+        fault = f"it cannot be read ({error.strerror})"
+        raise SchemaError(name_of(snapshot), [fault], "Run again to ask anew") from error
 
 
 def seen_again(kept: Snapshot, fresh: Snapshot) -> Snapshot:

@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING, Final, Self
 
 from shapely import Point
 
-from sinkwatch import __version__, alerts, explain, gazetteer, geocode, sources, survey, wording
+from sinkwatch import (
+    __version__,
+    alerts,
+    context,
+    explain,
+    gazetteer,
+    geocode,
+    sources,
+    survey,
+    wording,
+)
 from sinkwatch.errors import PlaceError, SourceError
 from sinkwatch.model import (
+    FRAME_OF_KIND,
     ONLINE_KINDS,
     PLANNING_KINDS,
     Area,
@@ -45,6 +56,8 @@ LOG = logging.getLogger(__name__)
 
 ALERTS_EXPIRE: Final = timedelta(hours=72)
 """Age at which an alert that could not be delivered is given up."""
+
+_ONLY_SHOWN: Final = frozenset({"backdrop", "context"})
 
 _WAITING: Final = (Outcome.CREATED, Outcome.SENDING, Outcome.TEMPORARY_FAILURE)
 
@@ -195,7 +208,25 @@ def recollect(services: Services, store: Store) -> Memory:
         )
 
 
-def check(services: Services, words: str) -> Assessment:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """
+    What is known at one place, and round it.
+
+    Attributes
+    ----------
+    assessment
+        With its reasons.
+    context
+        What surrounds the place and decides no band, each one or more sentences; empty where
+        nothing of it is held.
+    """
+
+    assessment: Assessment
+    context: tuple[str, ...] = ()
+
+
+def check(services: Services, words: str) -> Answer:
     """
     Say what is known at a place.
 
@@ -208,8 +239,8 @@ def check(services: Services, words: str) -> Assessment:
 
     Returns
     -------
-    assessment
-        With its reasons.
+    answer
+        The assessment with its reasons, and what surrounds the place.
 
     Raises
     ------
@@ -233,14 +264,21 @@ def check(services: Services, words: str) -> Assessment:
         return _answered(area, recall(services), words)
 
 
-def _answered_online(services: Services, words: str) -> Assessment:
+def _answered_online(services: Services, words: str) -> Answer:
     """Answer from what the services asked have given; look a postcode up that none of them has."""
+    told = _without_what_is_only_shown(services)
     try:
-        return _answered(services.area, recall(services), words)
+        return _answered(told.area, recall(told), words)
     except PlaceError:
         if not look_up(services, words):
             raise
-    return _answered(services.area, recall(services), words)
+    return _answered(told.area, recall(told), words)
+
+
+def _without_what_is_only_shown(services: Services) -> Services:
+    """Leave out the frames that no answer speaks of: one of them, the backdrop, is large."""
+    told = (spec for spec in services.area.sources if FRAME_OF_KIND[spec.kind] not in _ONLY_SHOWN)
+    return replace(services, area=replace(services.area, sources=tuple(told)))
 
 
 def look_up(services: Services, words: str) -> bool:
@@ -313,9 +351,18 @@ def refresh(
     return asked
 
 
-def _answered(area: Area, inputs: Inputs, words: str) -> Assessment:
+def _answered(area: Area, inputs: Inputs, words: str) -> Answer:
     place = gazetteer.find(survey.names(area, inputs), words)
-    return explain.place(survey.know(area, inputs), place)
+    assessment = explain.place(survey.know(area, inputs), place)
+    return Answer(assessment=assessment, context=_context(area, inputs, place))
+
+
+def _context(area: Area, inputs: Inputs, place: Place) -> tuple[str, ...]:
+    """Say what surrounds a place; nothing of one outside, where nobody was asked what there is."""
+    if place.easting is None or place.northing is None:
+        return ()
+    is_inside = area.bounds.holds(place.easting, place.northing)
+    return context.of_place(place, inputs.surroundings) if is_inside else ()
 
 
 def run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,26 +59,23 @@ def ripon_findings(ripon: Area, ripon_inputs: Inputs) -> Findings:
     return survey.findings(ripon, ripon_inputs)
 
 
+def an_installation(folder: Path, clock: Clock, **changed: object) -> Services:
+    """Return the services of an installation whose folders all lie in that one."""
+    planning = [Path(str(path)) for path in changed.pop("planning", ())]  # type: ignore[attr-defined]
+    values = {"state_folder": folder / "var", "maps_folder": folder / "maps", **changed}
+    made = config.Settings.model_validate(values)
+    return Services(
+        settings=made,
+        area=config.area_of(made, planning),
+        clock=clock,
+        wait=lambda seconds: clock.move(seconds=seconds),
+    )
+
+
 @pytest.fixture
 def installation(tmp_path: Path, clock: Clock) -> Callable[..., Services]:
     """Make the services of an installation whose folders all lie in this test's own."""
-
-    def make(**changed: object) -> Services:
-        planning = [Path(str(path)) for path in changed.pop("planning", ())]  # type: ignore[attr-defined]
-        values = {
-            "state_folder": tmp_path / "var",
-            "maps_folder": tmp_path / "maps",
-            **changed,
-        }
-        made = config.Settings.model_validate(values)
-        return Services(
-            settings=made,
-            area=config.area_of(made, planning),
-            clock=clock,
-            wait=lambda seconds: clock.move(seconds=seconds),
-        )
-
-    return make
+    return functools.partial(an_installation, tmp_path, clock)
 
 
 @pytest.fixture

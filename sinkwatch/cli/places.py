@@ -14,7 +14,8 @@ from sinkwatch.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sinkwatch.model import Assessment, Band, BandStyle
+    from sinkwatch.model import Band, BandStyle
+    from sinkwatch.pipeline import Answer
 
 
 @click.command()
@@ -32,17 +33,18 @@ def check(*, place: str, config_path: Path | None, as_json: bool) -> None:
     from sinkwatch.services import open_services
 
     services = open_services(config_path)
-    assessment = pipeline.check(services, place)
+    answer = pipeline.check(services, place)
     styles = services.area.parameters.table.styles
     if as_json:
-        options.echo_json(_facts(assessment, styles))
+        options.echo_json(_facts(answer, styles))
     else:
-        _print(assessment, styles)
+        _print(answer, styles)
 
 
-def _facts(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> dict[str, object]:
+def _facts(answer: Answer, styles: Mapping[Band, BandStyle]) -> dict[str, object]:
     from sinkwatch import explain, wording
 
+    assessment = answer.assessment
     place = assessment.place
     style = styles[assessment.band]
     return {
@@ -72,6 +74,7 @@ def _facts(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> dict[str
             {"code": reason.code, "text": reason.text, "facts": dict(reason.facts)}
             for reason in assessment.reasons
         ],
+        "context": list(answer.context),
         "limits": wording.LIMITS,
     }
 
@@ -80,14 +83,19 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 2)
 
 
-def _print(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> None:
+def _print(answer: Answer, styles: Mapping[Band, BandStyle]) -> None:
     from sinkwatch import wording
 
+    assessment = answer.assessment
     style = styles[assessment.band]
     click.echo(f"{assessment.place.label}: {style.label}")
     click.echo(f"{style.meaning}\n")
     for reason in assessment.reasons:
         click.echo(_wrapped(reason.text))
+    if answer.context:
+        click.echo("\nAround it:")
+    for remark in answer.context:
+        click.echo(_wrapped(remark))
     click.echo(f"\n{_wrapped(style.advice)}")
     click.echo(_wrapped(wording.LIMITS))
 

@@ -128,6 +128,31 @@ POSTCODES: Final = {
     "band_label": "the same, for people",
 }
 
+BOREHOLES: Final = {
+    "reference": "BGS's reference",
+    "name": "name in BGS's index",
+    "easting": "metres, British National Grid (EPSG:27700)",
+    "northing": "metres, British National Grid (EPSG:27700)",
+    "position_uncertainty_m": "how well BGS says the position is known, metres; empty if it does "
+    "not",
+    "length_m": "length drilled, metres; empty if not known",
+    "year": "year of drilling; empty if not known",
+    "url": "BGS's scan of the record; empty if there is none. This table says that a borehole was "
+    "drilled, not what it found",
+    "licence": "licence of the row",
+    "attribution": "who must be named",
+}
+
+REGIONAL_GEOLOGY: Final = {
+    "layer": "bedrock, superficial, fault or dyke",
+    "name": "name of the unit or of the fault, as BGS gives it",
+    "rock": "what it is made of; null if not given",
+    "period": "geological period; null if not given",
+    "licence": "licence of the feature",
+    "attribution": "who must be named",
+    "disclaimer": "what it is not",
+}
+
 DICTIONARY: Final = {
     "file": "name of the file",
     "column": "name of the column, or of the property in GeoJSON",
@@ -143,6 +168,8 @@ FILES: Final = {
     "flagged.csv": FLAGGED,
     "cases.csv": CASES,
     "postcodes.csv": POSTCODES,
+    "boreholes.csv": BOREHOLES,
+    "regional-geology.geojson": REGIONAL_GEOLOGY,
     "dictionary.csv": DICTIONARY,
 }
 """Every data file with its columns, in order."""

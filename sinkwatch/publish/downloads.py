@@ -9,18 +9,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+import shapely
+
 from sinkwatch import explain, survey, wording
-from sinkwatch.model import Band, GeologyClass, PlaceKind
+from sinkwatch.model import FRAME_OF_KIND, Band, GeologyClass, PlaceKind
 from sinkwatch.publish import columns, geojson, public, sources
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import shapely
 
     from sinkwatch.model import Assessment, Findings
     from sinkwatch.publish.public import Row
 
 _ZONES: Final = "zones.geojson"
+_BOREHOLES: Final = "boreholes.csv"
+_ROCKS: Final = "regional-geology.geojson"
+
+ROCKS_SIMPLIFIED_M: Final = 50.0
+"""Detail left out of regional geology, metres: less than a tenth of a millimetre at 1:625 000."""
+
+_NO_LOCATION: Final = "Drawn at 1:625 000: it cannot locate gypsum, and no band rests on it."
 _TITLES: Final = {
     "sinkholes.csv": "every record, those that are not drawn included",
     "sinkholes.geojson": "the same for maps; a record that is not drawn has no geometry",
@@ -30,6 +38,8 @@ _TITLES: Final = {
     "flagged.csv": "flagged sites and applications in one list",
     "cases.csv": "past planning decisions where the ground mattered",
     "postcodes.csv": "postcodes by band",
+    _BOREHOLES: "boreholes of BGS's index: that one was drilled, not what it found",
+    _ROCKS: "BGS's map at 1:625 000, which cannot locate gypsum",
     "dictionary.csv": "what each column means",
 }
 
@@ -77,7 +87,8 @@ def gather(findings: Findings) -> tuple[Download, ...]:
     Returns
     -------
     downloads
-        In the order in which they are offered; without the zones if their licence forbids it.
+        In the order in which they are offered; without the zones if their licence forbids it,
+        and without what no source gave.
     """
     inventory = public.sinkholes(findings.sinkholes)
     contents = {
@@ -89,6 +100,8 @@ def gather(findings: Findings) -> tuple[Download, ...]:
         "flagged.csv": _table("flagged.csv", _flagged(findings)),
         "cases.csv": _table("cases.csv", _placed(public.cases(findings.cases))),
         "postcodes.csv": _table("postcodes.csv", _postcodes(findings)),
+        _BOREHOLES: _table(_BOREHOLES, _boreholes(findings)),
+        _ROCKS: _rock_features(findings),
         "dictionary.csv": _table("dictionary.csv", _dictionary(findings)),
     }
     return tuple(
@@ -100,7 +113,12 @@ def gather(findings: Findings) -> tuple[Download, ...]:
 
 def _offered(findings: Findings) -> Collection[str]:
     # No file rather than an empty one, which would read as "no zones".
-    return columns.FILES.keys() - ({_ZONES} if survey.withholds_outlines(findings) else set())
+    is_missing = {
+        _ZONES: survey.withholds_outlines(findings),
+        _BOREHOLES: findings.surroundings.boreholes is None,
+        _ROCKS: findings.surroundings.rocks is None,
+    }
+    return columns.FILES.keys() - {name for name, missing in is_missing.items() if missing}
 
 
 def licences(findings: Findings) -> bytes:
@@ -265,6 +283,31 @@ def _postcodes(findings: Findings) -> list[Row]:
     ]
 
 
+def _boreholes(findings: Findings) -> list[Row]:
+    frame = findings.surroundings.boreholes
+    if frame is None:
+        return []
+    terms = _terms(findings, "boreholes")
+    ordered = frame.sort_values(["reference", "borehole_id"], ignore_index=True)
+    return [
+        {**row, **_position(point), "url": public.web_link(public.text(row, "url")), **terms}
+        for row, point in zip(public.rows(ordered), public.points(ordered), strict=True)
+    ]
+
+
+def _terms(findings: Findings, frame: str) -> Row:
+    """Return licence and credit of one sort of data, for files that may be passed on alone."""
+    licences = (
+        state.snapshot.licence
+        for state in findings.sources
+        if FRAME_OF_KIND[state.spec.kind] == frame and state.snapshot is not None
+    )
+    return {
+        "licence": "; ".join(dict.fromkeys(licences)),
+        "attribution": sources.credit(findings, frame),
+    }
+
+
 def _dictionary(findings: Findings) -> list[Row]:
     return [
         {"file": name, "column": column, "meaning": meaning}
@@ -294,6 +337,19 @@ def _zone_features(findings: Findings) -> bytes:
             _properties(_ZONES, {**row, "class": _class_of(row)}),
         )
         for row, geometry in zip(public.rows(ordered), ordered.geometry, strict=True)
+    )
+
+
+def _rock_features(findings: Findings) -> bytes:
+    frame = findings.surroundings.rocks
+    if frame is None:
+        return b""
+    terms = {**_terms(findings, "rocks"), "disclaimer": _NO_LOCATION}
+    ordered = frame.sort_values("rock_id", ignore_index=True)
+    shapes = shapely.simplify(ordered.geometry.to_numpy(), ROCKS_SIMPLIFIED_M)
+    return geojson.dump(
+        geojson.feature(public.text(row, "rock_id"), shape, _properties(_ROCKS, {**row, **terms}))
+        for row, shape in zip(public.rows(ordered), shapes, strict=True)
     )
 
 

@@ -12,15 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from requests.utils import requote_uri
 
 from sinkwatch import __version__
 from sinkwatch.errors import ConfigError, SchemaError, SourceError
-from sinkwatch.sources.download import Expected
 from sinkwatch.sources.politeness import HostRule
+from sinkwatch.sources.receipts import Expected
 from sinkwatch.sources.strict_json import strict_json
 
 if TYPE_CHECKING:
@@ -28,6 +27,9 @@ if TYPE_CHECKING:
     from sinkwatch.sources.errand import Errand
 
 LOG = logging.getLogger(__name__)
+
+_SAFE: Final = "%/:?#[]@!$&'()*+,;=~"
+"""What may stand in an address as it is; the sign in "ESRI® Shapefile" may not."""
 
 BASE_URL: Final = "https://api.os.uk/downloads/v1"
 """Where the OS Downloads API answers, unless the area file says otherwise."""
@@ -217,7 +219,7 @@ def fetched(spec: SourceSpec, errand: Errand, wanted: Wanted) -> Fetched:
         offer = _offer(spec, errand, wanted)
         download = errand.way_out(spec).get(
             spec.name,
-            requote_uri(offer.url),  # the sign in "ESRI® Shapefile" may come as it is
+            quote(offer.url, safe=_SAFE),
             _folder(spec, errand) / f"{_stem(wanted)}.zip",
             expected=Expected(n_bytes=offer.size, md5=offer.md5.lower()),
         )

@@ -138,9 +138,9 @@ class TestRun:
         [
             (
                 '{"type":"Polygon","coordinates":[[[-1.52,54.14],[-1.51,54.15],[-1.51,54.14],[-1.52,54.15],[-1.52,54.14]]]}',
-                "a boundary that crosses itself",
+                "its boundary crosses itself",
             ),
-            ('{"type":"Point","coordinates":[-1.52,54.14]}', "not MultiPolygon or Polygon"),
+            ('{"type":"Point","coordinates":[-1.52,54.14]}', "it is no polygon"),
         ],
         ids=["bow-tie", "point"],
     )

@@ -91,12 +91,16 @@ def test_no_script_or_style_stands_in_the_linked_page(index: Page) -> None:
     assert [tag for tag in index.tags if "style" in tag.attributes] == []
 
 
-def test_the_policy_of_the_linked_page_names_itself_and_one_tile_server(index: Page) -> None:
+def test_the_policy_of_the_linked_page_names_itself_and_the_servers_of_maps_to_lay_over_it(
+    index: Page,
+) -> None:
     policy = _policy(index)
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == "'self'"
     assert policy["style-src"] == "'self'"
-    assert policy["img-src"] == "'self' data: https://tile.openstreetmap.org"
+    assert policy["img-src"] == (
+        "'self' data: https://tile.openstreetmap.org https://map.bgs.ac.uk"
+    )
     assert policy["base-uri"] == "'none'"
     assert policy["form-action"] == "'none'"
 

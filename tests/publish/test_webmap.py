@@ -80,6 +80,8 @@ def test_the_layer_switch_lists_every_layer_by_a_name_of_ours(online: Drawing) -
     (switch,) = re.findall(r"overlays :  ?\{(.*?)\}", online.script, re.DOTALL)
     assert re.findall(r'"(.*?)" :', switch) == [
         "Background map (asks openstreetmap.org)",
+        "BGS bedrock, 1:50 000 (asks map.bgs.ac.uk)",
+        "BGS superficial deposits, 1:50 000 (asks map.bgs.ac.uk)",
         "Indicative zones",
         "Postcodes by band",
         "Recorded events",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -234,35 +234,43 @@ def _by_address(address: str, geocoder: Geocoder) -> Location | None:
 
 
 def _by_street(address: str, postcode: object, geocoder: Geocoder) -> Location | None:
-    """Return the street that an address names, unless several may be meant."""
-    said = f" {' '.join(normalised(part) for part in address.split(','))} "
-    for part in _street_parts(address):
-        streets = geocoder.streets.get(part, ())
-        named = [street for street in streets if _is_said(street, said, postcode)]
-        candidates = named or list(streets)
-        if len(candidates) == 1:
-            return _street_location(candidates[0])
+    """
+    Return the street that an address names, unless several may be meant.
+
+    A list of an area's streets holds one High Street and says nothing of those next door: where
+    an address goes on after the street, it must name that one's place or postcode district.
+    """
+    parts = [normalised(part) for part in address.split(",")]
+    district = _district(postcode) or _district(gazetteer.postcode_in(address))
+    for position, part in enumerate(parts):
+        streets = geocoder.streets.get(_LEADING.sub("", part), ())
+        rest = parts[position + 1 :]
+        named = [street for street in streets if _is_said(street, rest, district)]
+        if len(named) == 1:
+            return _street_location(named[0])
+        if len(streets) == 1 and district is None and not any(rest):
+            return _street_location(streets[0])
     return None
 
 
-def _street_parts(address: str) -> Iterator[str]:
-    """Give what may be the name of a street in an address: each part, without what leads it."""
-    for part in address.split(","):
-        words = normalised(part).split()
-        for first in range(len(words)):
-            yield " ".join(words[first:])
+_LEADING: Final = re.compile(
+    r"^(?:(?:land|site|plots?|garages?|adjacent|adj|adjoining|opposite|rear|front|junction|at|off|on"
+    r"|of|to|the|and|flat|unit|no|\d+[a-z]?)\s+)+"
+)
+"""What leads the name of a street in an address, in the form of `normalised`."""
 
 
-def _is_said(street: pd.Series, said: str, postcode: object) -> bool:
-    """Tell whether an address speaks of the place or the postcode district of a street."""
-    place, district = street["populated_place"], street["postcode_district"]
-    if isinstance(place, str) and f" {normalised(place)} " in said:
-        return True
-    return (
-        isinstance(district, str)
-        and isinstance(postcode, str)
-        and postcode.upper().startswith(f"{district} ")
-    )
+def _district(postcode: object) -> str | None:
+    given = gazetteer.normalised_postcode(postcode) if isinstance(postcode, str) else None
+    return None if given is None else given.partition(" ")[0]
+
+
+def _is_said(street: pd.Series, rest: Sequence[str], district: str | None) -> bool:
+    """Tell whether what follows a street in an address is that street's place or district."""
+    if district is not None:
+        return bool(street["postcode_district"] == district)
+    place = street["populated_place"]
+    return isinstance(place, str) and normalised(place) in rest
 
 
 def _street_location(street: pd.Series) -> Location:
@@ -302,12 +310,16 @@ def _by_name(names: gpd.GeoDataFrame | None) -> dict[str, tuple[pd.Series, ...]]
 def _elsewhere(frame: gpd.GeoDataFrame, geocoder: Geocoder) -> NDArray[np.bool_]:
     """Tell which points given lie in another authority than the one that the row names."""
     strange = np.zeros(len(frame), dtype=np.bool_)
-    if "district_code" not in geocoder.postcodes.columns or geocoder.postcodes.empty:
+    if "district_code" not in geocoder.postcodes.columns:
+        return strange
+    # A postcode whose district is not known speaks for no authority, its own no more than another.
+    coded = geocoder.postcodes[geocoder.postcodes["district_code"].notna()]
+    if coded.empty:
         return strange
     points = frame.geometry.to_numpy()
-    nearest_m = _nearest_m(points, geocoder.postcodes)
+    nearest_m = _nearest_m(points, coded)
     for authority, codes in geocoder.districts.items():
-        own = geocoder.postcodes[geocoder.postcodes["district_code"].isin(codes)]
+        own = coded[coded["district_code"].isin(codes)]
         is_its = (frame["authority"] == authority).to_numpy() & ~shapely.is_missing(points)
         if is_its.any() and not own.empty:
             strange |= is_its & (_nearest_m(points, own) - nearest_m > BORDER_M)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sinkwatch import pipeline, sources
@@ -196,7 +195,7 @@ def accept(services: Services, name: str) -> Snapshot | None:
 
 
 def _usable(services: Services, spec: SourceSpec, held: Hold) -> Snapshot | None:
-    """Return what waits, checked now, so that it is the last good copy; refuse what is no use."""
+    """Return what waits, with the time at which it was asked for; refuse what is no use."""
     if held.candidate is None:
         return None
     if not snapshots.is_whole(held.candidate):
@@ -206,7 +205,7 @@ def _usable(services: Services, spec: SourceSpec, held: Hold) -> Snapshot | None
             f"Ask anew with `sinkwatch sources refresh {spec.name}`",
         )
     sources.KINDS[spec.kind].load(held.candidate, spec, services.area)
-    return replace(held.candidate, checked_at=services.clock())
+    return held.candidate
 
 
 def _named(services: Services, name: str) -> SourceSpec:

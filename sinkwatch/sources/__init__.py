@@ -170,7 +170,10 @@ def host_rules(area: Area) -> dict[str, HostRule]:
     rules: dict[str, HostRule] = {}
     for spec in area.sources:
         if spec.kind in ONLINE and not spec.switched_off:
-            rules |= ONLINE[spec.kind].host_rules(spec)
+            try:
+                rules |= ONLINE[spec.kind].host_rules(spec)
+            except ConfigError as error:  # it fails by itself, and the others are asked
+                LOG.warning("%s: %s", spec.name, error)
     return rules
 
 
@@ -287,6 +290,8 @@ class _Gathering:
             return _kept_back(spec, self.area, kept, hold, now=self.now)
         if kept is not None and self._is_good_still(spec, kept):
             frame = _held_frame(spec, self.area, kept)
+            if frame is not None and hold is not None:
+                return _kept_back(spec, self.area, kept, hold, now=self.now)
             if frame is not None:
                 return _answer(spec, self.area, kept, frame, now=self.now)
         wanted = _wanted(self.area, so_far) if spec.kind in kinds.LOOK_UPS else ()
@@ -313,7 +318,7 @@ class _Gathering:
         try:
             snapshot = KINDS[spec.kind].fetch(spec, errand)
             frame = KINDS[spec.kind].load(snapshot, spec, self.area)
-        except (DataError, SourceError) as error:
+        except (ConfigError, DataError, SourceError) as error:
             LOG.warning("%s: %s", spec.name, error)
             return _fall_back(spec, self.area, kept, error, now=self.now)
         faults = self._faults(spec, kept, snapshot, frame)
@@ -502,7 +507,7 @@ def _fall_back(
     spec: SourceSpec,
     area: Area,
     kept: Snapshot | None,
-    error: DataError | SourceError,
+    error: ConfigError | DataError | SourceError,
     *,
     now: datetime,
 ) -> _Answer:

@@ -25,7 +25,6 @@ DATASETS: Final = ("article-4-direction-area", "conservation-area", "listed-buil
 """Datasets that are asked for, unless the area file names others."""
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
-_PAGE: Final = "https://www.planning.data.gov.uk/entity.json"
 
 
 def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
@@ -56,14 +55,15 @@ def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
     names = _datasets(spec)
     question = Question(datasets=names, bounds=errand.area.bounds, period="current", now=errand.now)
     found = planning_data.asked(spec, errand, question)
+    url = f"{spec.address(planning_data.BASE_URL)}/entity.json"
     if not found:
         raise SourceError(
             spec.name,
             "it listed no designation here; that is not to say there is none",
             "What is held stays in use",
-            url=_PAGE,
+            url=url,
         )
-    return snapshots.answered(spec, errand, dumped(found), ".geojson", url=_PAGE)
+    return snapshots.answered(spec, errand, dumped(found), ".geojson", url=url)
 
 
 def load(snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:

@@ -210,10 +210,11 @@ class Downloader:
         parts = urlsplit(url) if _URL.fullmatch(url) else urlsplit("")
         rule = self.rules.get(parts.netloc)
         if rule is None:
-            raise task.refusal(f'"{url[:200]}" is at no server on the list of those asked')
+            where = parts.netloc or "an address that cannot be read"
+            raise task.refusal(f'"{where}" is no server on the list of those asked')
         wanted = "http" if rule.is_a_peer_of_tests else "https"
         if parts.scheme != wanted:
-            raise task.refusal(f"{url[:200]} is not {wanted}")
+            raise task.refusal(f"{parts.netloc} is not asked by {wanted}")
         return rule
 
     def _tried(self, task: _Task, url: str, rule: HostRule) -> Download:

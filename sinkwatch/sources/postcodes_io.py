@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
@@ -84,7 +84,7 @@ def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
     Returns
     -------
     snapshot
-        The whole list known, as JSON; the one held if nobody had to be asked.
+        The whole list known, as JSON; the one held, checked now, if nobody had to be asked.
 
     Raises
     ------
@@ -96,7 +96,8 @@ def fetch(spec: SourceSpec, errand: Errand) -> Snapshot:
     known = _held(errand, spec)
     due = _due(errand, known)
     if not due and errand.held is not None and known:
-        return errand.held
+        # Nothing that is wanted is missing from it, however long nobody has wanted anything.
+        return replace(errand.held, checked_at=errand.now)
     asker = _Asker(spec=spec, errand=errand, n_due=len(due))
     fresh = {postcode: asker.known(n, postcode) for n, postcode in enumerate(due, 1)}
     n_found = sum(found.easting is not None for found in fresh.values())

@@ -345,9 +345,10 @@ def prune(folder: Path, kept: Collection[Path], *, now: datetime) -> int:
         Files removed: those last written more than `KEPT_FOR` ago.
     """
     n_removed = 0
+    in_use = {path.resolve() for path in kept}
     oldest = (now - KEPT_FOR).timestamp()
     for path in sorted(found for found in folder.rglob("*") if found.is_file()):
-        if path in kept or path.stat().st_mtime >= oldest:
+        if path.resolve() in in_use or path.stat().st_mtime >= oldest:
             continue
         try:
             path.unlink()

@@ -163,7 +163,7 @@ def last(connection: Connection) -> RunRow | None:
 
 def hold(connection: Connection, snapshot: Snapshot) -> int:
     """
-    Keep the provenance of a snapshot; the same bytes again only move `checked_at`.
+    Keep the provenance of a snapshot; the same bytes again move all but when they were first had.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def hold(connection: Connection, snapshot: Snapshot) -> int:
         snapshots,
         row | {"path": str(snapshot.path)},
         key=("source", "sha256"),
-        moves=("checked_at",),
+        moves=("checked_at", "path", "url", "edition", "licence", "attribution"),
     )
     found = select(snapshots.c.snapshot_id).where(
         snapshots.c.source == snapshot.source, snapshots.c.sha256 == snapshot.sha256

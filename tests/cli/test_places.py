@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import shapely
+
+from sinkwatch.services import open_services
+from sinkwatch.sources import bgs_records, snapshots
+from sinkwatch.sources.bgs_records import Record
+from sinkwatch.sources.errand import Errand
+from sinkwatch.store import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +24,60 @@ if TYPE_CHECKING:
     from sinkwatch.model import Area
 
     Sinkwatch = Callable[..., Any]
+
+ROCK = (
+    "BGS's map at 1:625 000 shows here: Example Group, mudstone (bedrock). At that scale it "
+    "cannot locate gypsum."
+)
+BOREHOLE = (
+    "BGS's index lists 1 borehole within 250 m; it is about 40 m (± 85 m) away (SE37SW12, 30 m "
+    "deep, 1985). That one was drilled is recorded, not what it found."
+)
+NONE_NEAR = "BGS's index lists no borehole within 250 m."
+
+KEPT = {
+    "bgs-rocks": Record(
+        key="bedrock/1",
+        said={
+            "layer": "bedrock",
+            "name": "EXAMPLE GROUP",
+            "rock": "MUDSTONE",
+            "period": "PERMIAN",
+        },
+        geometry=shapely.box(-1.62, 54.06, -1.42, 54.2),
+    ),
+    "bgs-boreholes": Record(
+        key="borehole/12",
+        said={
+            "reference": "SE37SW12",
+            "name": "NORTH ROAD RIPON",
+            "length_m": 30.0,
+            "year": 1985.0,
+            "position_uncertainty_m": 10.0,
+            "url": None,
+            "easting": 431_619.0,
+            "northing": 471_829.0,
+        },
+        geometry=shapely.Point(-1.5175, 54.1413),
+    ),
+}
+"""What a run has kept of BGS: one rock beneath all of Ripon, one borehole by the auction mart."""
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation that has asked BGS before."""
+    monkeypatch.chdir(tmp_path)
+    Path("sinkwatch.toml").write_text('contact = "operator@council.test"\n')
+    services = open_services()
+    errand = Errand(area=services.area, folder=services.snapshots(), now=services.clock())
+    with services.store() as store, store.begin() as connection:
+        for spec in services.area.sources:
+            if spec.name in KEPT:
+                content = bgs_records.dumped([KEPT[spec.name]])
+                runs.hold(
+                    connection, snapshots.answered(spec, errand, content, ".geojson", url="peer")
+                )
 
 
 class TestCheck:
@@ -134,6 +195,36 @@ class TestCheck:
         assert answer.code == 2
         assert "class A has 3 bands for 3 rings" in answer.err
         assert answer.err.count("\n") == 1
+
+    def test_what_surrounds_a_place_is_told_to_people_and_programs(
+        self, sinkwatch: Sinkwatch, kept: None
+    ) -> None:
+        del kept
+        found = sinkwatch("check", "auction-mart", "--json").json
+        assert found["context"] == [ROCK, BOREHOLE]
+        lines = " ".join(sinkwatch("check", "auction-mart").out.split())
+        assert f"Around it: - {ROCK} - {BOREHOLE} - " in lines
+
+    def test_no_band_and_no_reason_rests_on_it(
+        self, sinkwatch: Sinkwatch, kept: None, tmp_path: Path
+    ) -> None:
+        del kept
+        told = sinkwatch("check", "HG4 1HS", "--json").json
+        (tmp_path / "var" / "sinkwatch.db").unlink()
+        bare = sinkwatch("check", "HG4 1HS", "--json").json
+        assert (bool(told.pop("context")), bare.pop("context")) == (True, [])
+        assert told == bare
+
+    def test_where_nobody_looked_it_is_not_said_that_there_is_no_borehole(
+        self, sinkwatch: Sinkwatch, kept: None
+    ) -> None:
+        del kept
+        assert sinkwatch("check", "433600,475000", "--json").json["context"][1] == NONE_NEAR
+        for outside in ("530000,180000", "YO1 7HH"):
+            assert sinkwatch("check", outside, "--json").json["context"] == []
+
+    def test_without_surroundings_nothing_is_said_of_them(self, sinkwatch: Sinkwatch) -> None:
+        assert "Around it" not in sinkwatch("check", "HG4 1HS").out
 
 
 class TestAssess:

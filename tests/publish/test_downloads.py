@@ -5,19 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import shapely
 
-from sinkwatch import geo, wording
+from sinkwatch import geo, survey, wording
+from sinkwatch.model import Surroundings
 from sinkwatch.publish import columns, downloads
-from tests.publish.builders import FORMULA, UNMAPPED, with_nothing
+from tests.publish.builders import CHECKED, FORMULA, UNMAPPED, as_read, with_nothing
+from tests.surroundings import a_borehole, a_rock, boreholes, near, rocks, square
 
 if TYPE_CHECKING:
-    from sinkwatch.model import Findings
+    from sinkwatch.model import Area, Findings, Inputs
 
-TABLES = [name for name in columns.FILES if name.endswith(".csv")]
+AROUND = ("boreholes.csv", "regional-geology.geojson")
+TABLES = [name for name in columns.FILES if name.endswith(".csv") and name not in AROUND]
 
 
 def _rows(pages: dict[str, bytes], name: str) -> list[dict[str, str]]:
@@ -158,3 +163,119 @@ def test_an_area_with_nothing_in_it_gives_headers_alone(findings: Findings) -> N
     for name in ("sinkholes.csv", "sites.csv", "applications.csv", "flagged.csv", "cases.csv"):
         assert empty[name].content.decode().splitlines() == [",".join(columns.FILES[name])]
     assert json.loads(empty["sinkholes.geojson"].content)["features"] == []
+
+
+# ── What lies round the area ─────────────────────────────────────────────────────────────────
+
+
+HOSTILE = {"reference": "=SE37SW2", "name": "@SUM(A1)\u202e", "url": "javascript:alert(1)"}
+NOTHING = {"name": None, "url": None}
+UNKNOWN = dict.fromkeys(("length_m", "year", "position_uncertainty_m"), np.nan)
+
+
+def around(findings: Findings, **frames: Any) -> dict[str, bytes]:  # noqa: ANN401 - frames
+    """The files of a run whose sources gave those frames this morning."""
+    states = tuple(
+        as_read(state, 1) if state.spec.kind in ("bgs-features", "bgs-boreholes") else state
+        for state in findings.sources
+    )
+    surrounded = replace(findings, sources=states, surroundings=Surroundings(**frames))
+    return {download.path: download.content for download in downloads.gather(surrounded)}
+
+
+def test_boreholes_are_listed_with_their_licence_and_no_formula(findings: Findings) -> None:
+    frame = boreholes(a_borehole(3, **NOTHING, **UNKNOWN), a_borehole(2, **HOSTILE), a_borehole(1))
+    hostile, known, unknown = _rows(around(findings, boreholes=frame), "boreholes.csv")
+    assert known == {
+        "reference": "SE37SW1",
+        "name": "EXAMPLE LANE",
+        "easting": "431040",
+        "northing": "471000",
+        "position_uncertainty_m": "10",
+        "length_m": "30",
+        "year": "1985",
+        "url": "https://api.bgs.ac.uk/items/1",
+        "licence": "Open Government Licence v3.0",
+        "attribution": "Contains British Geological Survey materials © UKRI 2026.",
+    }
+    assert (hostile["reference"], hostile["name"], hostile["url"]) == (
+        "'=SE37SW2",
+        "'@SUM(A1)",
+        "",
+    )
+    assert {unknown[name] for name in (*NOTHING, *UNKNOWN)} == {""}
+
+
+def test_regional_geology_is_in_degrees_and_says_what_it_cannot_do(findings: Findings) -> None:
+    line = shapely.LineString([near(-900), near(900)])
+    fault = {"rock_id": "fault/1", "layer": "fault", "name": "Fault", "rock": None, "period": None}
+    pages = around(findings, rocks=rocks(a_rock(geometry=line, **fault), a_rock(2)))
+    bedrock, crack = json.loads(pages["data/regional-geology.geojson"])["features"]
+    assert (bedrock["id"], bedrock["geometry"]["type"]) == ("bedrock/2", "Polygon")
+    assert (crack["id"], crack["geometry"]["type"]) == ("fault/1", "LineString")
+    assert bedrock["properties"] == {
+        "layer": "bedrock",
+        "name": "ZECHSTEIN GROUP",
+        "rock": "DOLOMITISED LIMESTONE AND DOLOMITE",
+        "period": "PERMIAN",
+        "licence": "Open Government Licence v3.0",
+        "attribution": "Contains British Geological Survey materials © UKRI 2026.",
+        "disclaimer": "Drawn at 1:625 000: it cannot locate gypsum, and no band rests on it.",
+    }
+    assert (crack["properties"]["rock"], crack["properties"]["period"]) == (None, None)
+    for longitude, latitude in shapely.geometry.shape(bedrock["geometry"]).exterior.coords:
+        assert -1.7 < longitude < -1.4
+        assert 54 < latitude < 54.3
+
+
+def test_regional_geology_is_drawn_no_finer_than_its_scale(findings: Findings) -> None:
+    smooth = shapely.segmentize(square(5_000), 20)
+    rough = shapely.Polygon(
+        [(e + 20 * (i % 2), n) for i, (e, n) in enumerate(smooth.exterior.coords[:-1])]
+    )
+    pages = around(findings, rocks=rocks(a_rock(geometry=rough)))
+    (feature,) = json.loads(pages["data/regional-geology.geojson"])["features"]
+    drawn = shapely.geometry.shape(feature["geometry"])
+    assert drawn.is_valid
+    assert len(drawn.exterior.coords) < 10 < len(rough.exterior.coords)
+    easting, northing = geo.to_bng(*np.array(drawn.exterior.coords).T)
+    moved = shapely.Polygon(np.column_stack([easting, northing]))
+    assert shapely.hausdorff_distance(moved, rough) <= downloads.ROCKS_SIMPLIFIED_M + 1
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_a_file_that_no_source_gave_is_neither_offered_nor_explained(
+    pages: dict[str, bytes], findings: Findings, name: str
+) -> None:
+    assert f"data/{name}" not in pages
+    assert name.encode() not in pages["data/dictionary.csv"]
+    full = around(findings, rocks=rocks(a_rock()), boreholes=boreholes(a_borehole()))
+    assert full[f"data/{name}"]
+    explained = [row["column"] for row in _rows(full, "dictionary.csv") if row["file"] == name]
+    assert explained == list(columns.FILES[name])
+
+
+@pytest.mark.parametrize(
+    ("kind", "withheld", "offered"),
+    [("bgs-boreholes", *AROUND), ("bgs-features", *reversed(AROUND))],
+)
+def test_what_is_restricted_reaches_no_file(
+    ripon: Area, ripon_inputs: Inputs, kind: str, withheld: str, offered: str
+) -> None:
+    shut = tuple(
+        replace(spec, is_restricted=spec.is_restricted or spec.kind == kind)
+        for spec in ripon.sources
+    )
+    held = Surroundings(rocks=rocks(a_rock()), boreholes=boreholes(a_borehole()))
+    found = survey.findings(replace(ripon, sources=shut), replace(ripon_inputs, surroundings=held))
+    names = {download.name for download in downloads.gather(found)}
+    assert (withheld in names, offered in names) == (False, True)
+
+
+def test_what_surrounds_is_credited_in_the_licences(findings: Findings) -> None:
+    state = next(each for each in findings.sources if each.spec.kind == "bgs-boreholes")
+    read = replace(findings, sources=(as_read(state, 1),))
+    text = downloads.licences(read).decode()
+    assert state.spec.title in text
+    assert f"Credit: {state.spec.attribution}" in text
+    assert wording.date_text(CHECKED.date()) in text

@@ -31,7 +31,9 @@ from pydantic_settings import (
 
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import (
+    NOT_OPTED_IN,
     ONLINE_KINDS,
+    SWITCHED_OFF,
     Area,
     Band,
     BandStyle,
@@ -45,12 +47,6 @@ from sinkwatch.model import (
 
 SETTINGS_FILE = "sinkwatch.toml"
 """Read from the folder where the command runs, unless ``--config`` names another."""
-
-SWITCHED_OFF: Final = "Not asked: set contact to your own, and leave online unset or true."
-"""Why a source on the internet is not asked on an installation that nobody answers for."""
-
-NOT_OPTED_IN: Final = "Not asked unless its name stands under opt_in in the settings."
-"""Why a source is not asked that each operator has to decide on."""
 
 _PREFIX: Final = "SINKWATCH_"
 _SECRET: Final = frozenset({"smtp_password", "database_url"})  # never shown, not even when wrong

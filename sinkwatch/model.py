@@ -387,7 +387,7 @@ FRAME_OF_KIND: Final[Mapping[str, str]] = {
     "places": "places",
     "postcodes": "postcodes",
     "code-point-open": "postcodes",
-    "postcodes-io": "postcodes",
+    "postcodes-io": "looked_up",
     "cases": "cases",
     "applications": "applications",
     "planit": "applications",
@@ -419,6 +419,14 @@ POSTCODE_KINDS: Final = _kinds_of("postcodes")
 
 PLANNING_KINDS: Final = _kinds_of("applications")
 """Kinds of source that give planning applications."""
+
+
+SWITCHED_OFF: Final = "Not asked: set contact to your own, and leave online unset or true."
+"""Why a source on the internet is not asked on an installation that nobody answers for; what it
+gave before stays in use."""
+
+NOT_OPTED_IN: Final = "Not asked unless its name stands under opt_in in the settings."
+"""Why a source is neither asked nor used that each operator has to decide on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -993,6 +1001,9 @@ class Surroundings:
     ----------
     names, addresses, backdrop, rocks, boreholes, designations, context
         Frames of the schemas of those names, EPSG:27700.
+    looked_up
+        Frame of `schemas.POSTCODES`, EPSG:27700: postcodes that somebody wanted and no list has.
+        They tell where people are, so they are never published.
     """
 
     names: gpd.GeoDataFrame | None = None
@@ -1002,6 +1013,7 @@ class Surroundings:
     boreholes: gpd.GeoDataFrame | None = None
     designations: gpd.GeoDataFrame | None = None
     context: gpd.GeoDataFrame | None = None
+    looked_up: gpd.GeoDataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

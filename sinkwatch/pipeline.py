@@ -13,6 +13,7 @@ from shapely import Point
 from sinkwatch import (
     __version__,
     alerts,
+    assess,
     context,
     explain,
     gazetteer,
@@ -21,12 +22,11 @@ from sinkwatch import (
     survey,
     wording,
 )
-from sinkwatch.errors import PlaceError, SourceError
+from sinkwatch.errors import BusyError, PlaceError, SourceError
 from sinkwatch.model import (
     FRAME_OF_KIND,
     ONLINE_KINDS,
     PLANNING_KINDS,
-    Area,
     Assessment,
     Digest,
     Event,
@@ -37,16 +37,20 @@ from sinkwatch.model import (
     Outcome,
     Place,
     Snapshot,
+    SourceSpec,
     SourceState,
     SourceStatus,
+    Subscription,
 )
 from sinkwatch.sources import snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    import geopandas as gpd
     from sqlalchemy import Connection
 
+    from sinkwatch.model import Area
     from sinkwatch.publish.site import Written
     from sinkwatch.services import Services
     from sinkwatch.store import Store
@@ -178,6 +182,8 @@ class Memory:
         is_told = state.spec.kind in ONLINE_KINDS and not state.spec.switched_off
         if note is None or not is_told or note.status is not SourceStatus.FAILED:
             return state
+        if state.hold is not None:
+            return state
         return replace(state, status=SourceStatus.FAILED, problem=note.problem)
 
 
@@ -250,8 +256,8 @@ def check(services: Services, words: str) -> Answer:
         If the place lies outside Great Britain.
     """
     area = services.area
-    if services.settings.is_online() and services.has_store():
-        return _answered_online(services, words)
+    if services.has_store() and any(_may_be_held(services, spec) for spec in area.sources):
+        return _answered_from_store(services, words)
     grounds = tuple(spec for spec in area.sources if spec.kind not in PLANNING_KINDS)
     try:
         inputs = sources.recall(
@@ -264,8 +270,17 @@ def check(services: Services, words: str) -> Answer:
         return _answered(area, recall(services), words)
 
 
-def _answered_online(services: Services, words: str) -> Answer:
-    """Answer from what the services asked have given; look a postcode up that none of them has."""
+def _may_be_held(services: Services, spec: SourceSpec) -> bool:
+    """Tell whether a run may have let in, or kept back, something of what decides an answer."""
+    if spec.kind in PLANNING_KINDS:
+        return False
+    if spec.path is not None:
+        return not snapshots.ships(spec)
+    return (services.snapshots() / spec.name).is_dir()
+
+
+def _answered_from_store(services: Services, words: str) -> Answer:
+    """Answer from what earlier runs have let in; look a postcode up that no list has."""
     told = _without_what_is_only_shown(services)
     try:
         return _answered(told.area, recall(told), words)
@@ -305,7 +320,11 @@ def look_up(services: Services, words: str) -> bool:
     ]
     if postcode is None or postcode.partition(" ")[0] not in services.area.outcodes or not names:
         return False
-    refresh(services, names, wanted=(postcode,))
+    try:
+        refresh(services, names, wanted=(postcode,))
+    except BusyError:
+        LOG.warning("a run is at work: a postcode is not looked up now")
+        return False
     return True
 
 
@@ -526,10 +545,11 @@ def _plan(
     findings = surveyed.findings
     silent_since = _silent_since(connection, findings)
     complete = {alerts.APPLICATION: _all_answered(connection, findings, now)}
+    lost = _lost(connection, findings)
     note_sources(connection, findings.sources, now)
     changes = [
         change
-        for kind, facts in _facts(findings).items()
+        for kind, facts in _facts(surveyed, lost).items()
         for change in states.record(
             connection, run_id, kind, facts, is_complete=complete.get(kind, True)
         )
@@ -537,13 +557,19 @@ def _plan(
     found = alerts.events(
         changes, notes(findings), findings.area.parameters, today=wording.london_date(now)
     )
-    digests = alerts.plan(found, subscriptions.confirmed(connection), outbox.told(connection))
+    homes = _at_home(subscriptions.confirmed(connection), surveyed.postcodes)
+    digests = alerts.plan(found, homes, outbox.told(connection))
     letters = Letters.of(services, surveyed)
     messages = tuple(
         letters.render(replace(digest, silent_since=silent_since), now) for digest in digests
     )
     news = tuple(event for event in found if event.is_news)
-    summary = {"events": len(news), "queued": len(messages), "version": __version__}
+    summary = {
+        "events": len(news),
+        "queued": len(messages),
+        "version": __version__,
+        "checked": _checked(findings),
+    }
     runs.finish(connection, run_id, now, "done", summary)
     return news, messages
 
@@ -596,27 +622,80 @@ def _silent_since(connection: Connection, findings: Findings) -> date | None:
     """Return since when no planning source could be read that can be now; None if none was lost."""
     from sinkwatch.store import runs  # noqa: PLC0415 - with the store
 
-    before = {note.source: note.snapshot for note in runs.source_notes(connection)}
+    before = runs.checked(connection)
     days = findings.area.parameters.stale_after_days
     gaps = [
-        last.checked_at
-        for state in findings.sources
-        if state.spec.kind in PLANNING_KINDS
-        and state.status is SourceStatus.GOOD
-        and state.snapshot is not None
-        and (last := before.get(state.spec.name)) is not None
-        and state.spec.name in days
-        and state.snapshot.checked_at - last.checked_at > timedelta(days=days[state.spec.name])
+        last
+        for name, now in _checked(findings).items()
+        if (last := before.get(name)) is not None
+        and name in days
+        and datetime.fromisoformat(now) - last > timedelta(days=days[name])
     ]
     return wording.london_date(min(gaps)) if gaps else None
 
 
-def _facts(findings: Findings) -> dict[str, dict[str, dict[str, object]]]:
-    """Return what is recorded, by kind; a source that was never read is left as it was."""
-    facts = {
-        alerts.SINKHOLE: alerts.sinkhole_facts(findings.sinkholes),
-        alerts.POSTCODE: alerts.postcode_facts(findings.postcode_bands, findings.postcodes),
+def _checked(findings: Findings) -> dict[str, str]:
+    """Return when each planning source that is good was last asked, as text, by name."""
+    return {
+        state.spec.name: state.snapshot.checked_at.isoformat()
+        for state in findings.sources
+        if state.spec.kind in PLANNING_KINDS
+        and state.status is SourceStatus.GOOD
+        and state.snapshot is not None
     }
+
+
+def _lost(connection: Connection, findings: Findings) -> frozenset[str]:
+    """
+    Return the frames of which a source that gave something before gives nothing now.
+
+    What was recorded of these is left as it was: a band that differs because a list is missing, or
+    a record that is gone with its file, is no news about the ground.
+    """
+    from sinkwatch.store import runs  # noqa: PLC0415 - with the store
+
+    gave = {note.source for note in runs.source_notes(connection) if note.snapshot is not None}
+    return frozenset(
+        FRAME_OF_KIND[state.spec.kind]
+        for state in findings.sources
+        if state.snapshot is None
+        and (state.spec.name in gave or state.status in (SourceStatus.FAILED, SourceStatus.HELD))
+    )
+
+
+def _at_home(
+    subscriptions: Sequence[Subscription], postcodes: gpd.GeoDataFrame
+) -> list[Subscription]:
+    """Put each subscriber where the list of today has their postcode, like the map and the band."""
+    wanted = {home.postcode for home in subscriptions}
+    listed = postcodes[postcodes["postcode"].isin(wanted)]
+    eastings = dict(zip(listed["postcode"], listed.geometry.x, strict=True))
+    northings = dict(zip(listed["postcode"], listed.geometry.y, strict=True))
+    return [
+        replace(
+            home,
+            easting=float(eastings.get(home.postcode, home.easting)),
+            northing=float(northings.get(home.postcode, home.northing)),
+        )
+        for home in subscriptions
+    ]
+
+
+_GROUND: Final = frozenset({"geology", "sinkholes", "postcodes"})
+"""Frames that decide the band of a postcode."""
+
+
+def _facts(
+    surveyed: survey.Surveyed, lost: frozenset[str]
+) -> dict[str, dict[str, dict[str, object]]]:
+    """Return what is recorded, by kind; what cannot be told in this run is left as it was."""
+    findings = surveyed.findings
+    facts: dict[str, dict[str, dict[str, object]]] = {}
+    if "sinkholes" not in lost:
+        facts[alerts.SINKHOLE] = alerts.sinkhole_facts(findings.sinkholes)
+    if not _GROUND & lost:
+        bands = assess.score(surveyed.knowledge.hazard, surveyed.postcodes, key="postcode")
+        facts[alerts.POSTCODE] = alerts.postcode_facts(bands, surveyed.postcodes)
     planning = [state for state in findings.sources if state.spec.kind in PLANNING_KINDS]
     if any(state.snapshot is not None for state in planning):
         facts[alerts.APPLICATION] = alerts.application_facts(findings.applications)

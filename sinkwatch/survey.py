@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from sinkwatch import assess, explain, gazetteer, geocode, hazard, wording
+from sinkwatch import assess, explain, gazetteer, geocode, hazard, schemas, wording
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import (
     FRAME_OF_KIND,
@@ -27,10 +28,6 @@ from sinkwatch.model import (
     SourceStatus,
     Surroundings,
 )
-
-if TYPE_CHECKING:
-    import geopandas as gpd
-
 
 OUTLINES_WITHHELD: Final = (
     "The outlines of the ground's zones are licensed to this installation and are not shown; "
@@ -53,10 +50,14 @@ class Surveyed:
         What may be published and mailed; no restricted shape is in it.
     knowledge
         What places are asked against; it holds every shape and is handed to no renderer.
+    postcodes
+        Frame of `schemas.POSTCODES`, EPSG:27700: those that are published and those that somebody
+        had looked up.
     """
 
     findings: Findings
     knowledge: explain.Knowledge
+    postcodes: gpd.GeoDataFrame
 
 
 def findings(area: Area, inputs: Inputs) -> Findings:
@@ -127,7 +128,31 @@ def surveyed(area: Area, inputs: Inputs) -> Surveyed:
         sources=inputs.states,
         surroundings=_released(area, inputs.surroundings),
     )
-    return Surveyed(findings=found, knowledge=knowledge)
+    return Surveyed(findings=found, knowledge=knowledge, postcodes=every_postcode(inputs))
+
+
+def every_postcode(inputs: Inputs) -> gpd.GeoDataFrame:
+    """
+    Return the postcodes of the lists, and those that somebody had looked up.
+
+    Parameters
+    ----------
+    inputs
+        What the sources gave.
+
+    Returns
+    -------
+    postcodes
+        Frame of `schemas.POSTCODES`, EPSG:27700; never to be published.
+    """
+    looked_up = inputs.surroundings.looked_up
+    if looked_up is None:
+        return inputs.postcodes
+    more = looked_up[~looked_up["postcode"].isin(inputs.postcodes["postcode"])]
+    both = pd.concat([inputs.postcodes, more.reindex(columns=inputs.postcodes.columns)])
+    return schemas.POSTCODES.check(
+        gpd.GeoDataFrame(both, geometry="geometry", crs=inputs.postcodes.crs).reset_index(drop=True)
+    )
 
 
 def withholds_outlines(findings: Findings) -> bool:
@@ -173,7 +198,8 @@ def _released(area: Area, surroundings: Surroundings) -> Surroundings:
                 "place by place",
                 "Leave the source out of the area file, or 'restricted' if its licence allows it",
             )
-    return replace(surroundings, **{FRAME_OF_KIND[spec.kind]: None for spec in restricted})
+    withheld = {FRAME_OF_KIND[spec.kind] for spec in restricted} | {"looked_up"}
+    return replace(surroundings, **dict.fromkeys(withheld))
 
 
 def know(area: Area, inputs: Inputs) -> explain.Knowledge:
@@ -265,7 +291,10 @@ def located_applications(area: Area, inputs: Inputs) -> gpd.GeoDataFrame:
     applications
         As `geocode.applications` returns them.
     """
-    return geocode.applications(inputs.applications, geocode.Geocoder.of(inputs, area.districts))
+    geocoder = geocode.Geocoder.of(inputs, area.districts)
+    return geocode.applications(
+        inputs.applications, replace(geocoder, postcodes=every_postcode(inputs))
+    )
 
 
 def touch_sites(applications: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -361,7 +390,7 @@ def names(area: Area, inputs: Inputs) -> gazetteer.Gazetteer:
     lists = [state for state in inputs.states if state.spec.kind in POSTCODE_KINDS]
     return gazetteer.Gazetteer(
         area=area,
-        postcodes=inputs.postcodes,
+        postcodes=every_postcode(inputs),
         places=inputs.places,
         applications=located_applications(area, inputs),
         postcodes_edition="; ".join(edition_text(state) for state in lists if state.snapshot),

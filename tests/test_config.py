@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from sinkwatch import config
+from sinkwatch import config, model
 from sinkwatch.config import Settings, load_area, load_bands, load_settings, name_planning_files
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import ONLINE_KINDS, Band, GeologyClass
@@ -509,7 +509,7 @@ def why_off(settings: Settings) -> dict[str, str]:
     ids=["nobody answers for it", "the operator wants none to be asked"],
 )
 def test_no_source_on_the_internet_is_asked(settings: dict[str, Any]) -> None:
-    assert why_off(Settings(**settings))["planit"] == config.SWITCHED_OFF
+    assert why_off(Settings(**settings))["planit"] == model.SWITCHED_OFF
 
 
 @pytest.mark.parametrize("online", [True, None])
@@ -533,7 +533,7 @@ def opted(tmp_path: Path, *names: str) -> dict[str, str]:
 
 
 def test_a_source_to_be_opted_into_is_left_alone(tmp_path: Path) -> None:
-    assert opted(tmp_path)["planit"] == config.NOT_OPTED_IN
+    assert opted(tmp_path)["planit"] == model.NOT_OPTED_IN
 
 
 def test_a_source_that_is_opted_into_is_asked(tmp_path: Path) -> None:

@@ -170,6 +170,12 @@ def test_an_address_that_is_listed_twice_is_not_guessed_at() -> None:
         ("3 High Street", "SM2 9ZZ", (437_000, 476_000)),
         ("3 High Street", None, None),
         ("Great Station Lane End", None, None),
+        ("5 Upper Station Lane", None, None),
+        ("12 Station Lane, Knaresborough", None, None),
+        ("12 Station Lane, Boroughbridge, YO51 9AW", None, None),
+        ("12 Station Lane", "HG5 0EQ", None),
+        ("Land adj. to 12a Station Lane", None, (431_400, 471_400)),
+        ("Home Farm, Station Lane, Smallworld", None, (431_400, 471_400)),
         ("", None, None),
     ],
     ids=[
@@ -180,6 +186,12 @@ def test_an_address_that_is_listed_twice_is_not_guessed_at() -> None:
         "one of two by its postcode district",
         "one of two, nobody knows which",
         "a name that only holds a street's",
+        "another street, whose name ends like one that is held",
+        "a street of that name in a town that is not held",
+        "the same, with a postcode that is not held",
+        "a postcode of another district",
+        "what leads the number",
+        "a farm and its street",
         "no address",
     ],
 )
@@ -243,6 +255,16 @@ class TestAuthority:
         bare = POSTCODES.drop(columns="district_code")
         own = a_geocoder(postcodes=bare, districts={"Small Council": ("E1",)})
         assert placed(own, **at(434_900, 471_500))[0] == (434_900, 471_500)
+
+    def test_postcodes_whose_district_is_not_known_speak_for_nobody(self) -> None:
+        bare = POSTCODES.assign(district_code=pd.Series(["E1", None, None], dtype="str"))
+        own = a_geocoder(postcodes=bare, districts={"Small Council": ("E1",)})
+        assert placed(own, **at(434_900, 471_500))[0] == (434_900, 471_500)
+        nobody = a_geocoder(
+            postcodes=POSTCODES.assign(district_code=pd.Series([None] * 3, dtype="str")),
+            districts={"Small Council": ("E1",)},
+        )
+        assert placed(nobody, **at(434_900, 471_500))[0] == (434_900, 471_500)
 
     def test_an_authority_none_of_whose_postcodes_is_held_cannot_be_gainsaid(self) -> None:
         own = a_geocoder(districts={"Small Council": ("E9",)})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinkwatch import cli, config, pipeline, signup
+from sinkwatch import cli, pipeline, signup
 from sinkwatch.model import ONLINE_KINDS, EventKind, SourceStatus
 from sinkwatch.sources import planit
 from tests.conftest import NOW, Clock, an_installation
@@ -426,16 +426,18 @@ def test_offline_asks_nobody_and_uses_what_is_held(world: World) -> None:
     assert len(world.peer.asked) == 1
 
 
-def test_switched_off_nobody_is_asked_and_nothing_is_taken_back(
+def test_switched_off_nobody_is_asked_and_what_is_held_stays_in_use_until_it_is_old(
     world: World, installation: Callable[..., Services]
 ) -> None:
     world.run()
+    world.clock.move(days=1)
     report = pipeline.run(installation())
     (state,) = (state for state in report.findings.sources if state.spec.name == "planit")
-    assert state.status is SourceStatus.NOT_CONFIGURED
-    assert state.problem == config.SWITCHED_OFF
-    assert report.troubled == ()
+    assert (state.status, state.n_rows) == (SourceStatus.GOOD, 1)
     assert (report.events, len(world.peer.asked)) == ((), 1)
+    world.clock.move(days=1.1)
+    (stale,) = pipeline.run(installation()).troubled
+    assert (stale.spec.name, stale.status) == ("planit", SourceStatus.STALE)
     assert world.told() == []
 
 

@@ -22,6 +22,7 @@ from sinkwatch.model import (
     SourceSpec,
     SourceState,
     SourceStatus,
+    Surroundings,
 )
 
 if TYPE_CHECKING:
@@ -209,3 +210,39 @@ def test_a_geology_source_without_class_mapping_is_refused(
     )
     with pytest.raises(SchemaError, match="has no meaning here"):
         survey.know(replace(ripon, sources=specs), ripon_inputs)
+
+
+class TestLookedUpPostcodes:
+    """Somebody asked for HG4 9ZZ, which no list has: it answers, and is told to nobody."""
+
+    @pytest.fixture
+    def inputs(self, ripon_inputs: Inputs) -> Inputs:
+        known = ripon_inputs.postcodes.iloc[:1]
+        columns = {
+            "postcode": ["HG4 9ZZ", known["postcode"].iloc[0]],
+            "position_uncertainty_m": [100.0, 100.0],
+        }
+        looked_up = geo.bng_frame(columns, [431_500.0, 1.0], [471_500.0, 2.0])
+        return replace(ripon_inputs, surroundings=Surroundings(looked_up=looked_up))
+
+    def test_is_found_by_its_name_and_places_applications(
+        self, ripon: Area, inputs: Inputs
+    ) -> None:
+        place = gazetteer.find(survey.names(ripon, inputs), "HG4 9ZZ")
+        assert (place.easting, place.northing) == (431_500.0, 471_500.0)
+        asked = replace(inputs, applications=applications({"postcode": "HG4 9ZZ"}))
+        located = survey.surveyed(ripon, asked).findings.applications
+        assert located["position_basis"].tolist() == ["centre of the postcode HG4 9ZZ"]
+
+    def test_is_in_nothing_that_is_published(self, ripon: Area, inputs: Inputs) -> None:
+        surveyed = survey.surveyed(ripon, inputs)
+        found = surveyed.findings
+        assert "HG4 9ZZ" not in set(found.postcodes["postcode"])
+        assert "HG4 9ZZ" not in set(found.postcode_bands["place_id"])
+        assert found.surroundings.looked_up is None
+        assert "HG4 9ZZ" in set(surveyed.postcodes["postcode"])
+
+    def test_a_list_wins_where_it_has_the_postcode(self, ripon: Area, inputs: Inputs) -> None:
+        postcodes = survey.surveyed(ripon, inputs).postcodes
+        assert postcodes["postcode"].is_unique
+        assert postcodes.geometry.x.min() > 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,6 @@ from sinkwatch.model import SourceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from sinkwatch.services import Services
     from tests.conftest import Clock
@@ -148,6 +149,21 @@ def test_a_source_that_is_not_there_is_refused_with_those_that_are(
 def test_a_source_that_is_not_asked_here_cannot_be_refreshed(services: Services) -> None:
     with pytest.raises(ConfigError, match="source planit: Not asked: set contact to your own"):
         upkeep.refresh(services, ["planit"])
+
+
+def test_copies_in_use_are_kept_however_the_folder_is_spelt(
+    installed: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = installed.services.settings.model_copy(update={"state_folder": Path("var")})
+    elsewhere = replace(installed.services, settings=settings)
+    installed.clock.move(days=200)
+    assert len(pipeline.run(elsewhere).findings.applications) == 40
+    installed.clock.move(days=200)
+    pipeline.run(installed.services)
+    assert upkeep.state(installed.services, "planning").n_rows == 40
+    installed.file.unlink()
+    assert upkeep.state(installed.services, "planning").n_rows == 40
 
 
 def test_copies_out_of_use_for_90_days_are_removed_and_what_waits_is_kept(

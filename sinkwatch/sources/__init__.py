@@ -14,6 +14,7 @@ from sinkwatch import gazetteer, wording
 from sinkwatch.errors import ConfigError, DataError, SourceError
 from sinkwatch.model import (
     ONLINE_KINDS,
+    SWITCHED_OFF,
     Age,
     Area,
     Hold,
@@ -198,7 +199,7 @@ def _gathered(area: Area, ask: _Ask) -> Inputs:
     for spec in sorted(area.sources, key=_rank):
         frame, name = answers[spec.name].frame, kinds.frame_of(spec.kind)
         if frame is not None:
-            frames[name] = _joined(spec.kind, frames.get(name), frame)
+            frames[name] = _joined(name, frames.get(name), frame)
     for name in sorted(kinds.REQUIRED - set(frames)):
         raise SourceError(
             name, "no source of this could be read", "`sinkwatch sources list` says why"
@@ -215,18 +216,17 @@ def _gathered(area: Area, ask: _Ask) -> Inputs:
     )
 
 
-def _rank(spec: SourceSpec) -> tuple[bool, bool]:
-    """Order sources for joining: what the operator gives by hand wins, a look-up only adds."""
-    return (spec.kind in kinds.LOOK_UPS, spec.kind not in ONLINE_KINDS)
+def _rank(spec: SourceSpec) -> bool:
+    """Order sources for joining: what the operator gives by hand comes last, so that it wins."""
+    return spec.kind not in ONLINE_KINDS
 
 
 def _joined(
-    kind: str, before: gpd.GeoDataFrame | None, frame: gpd.GeoDataFrame
+    name: str, before: gpd.GeoDataFrame | None, frame: gpd.GeoDataFrame
 ) -> gpd.GeoDataFrame:
     if before is None or before.empty:
         return frame
-    join = kinds.SUPPLEMENTED.get(kind) or kinds.JOINED[kinds.frame_of(kind)]
-    return join(before, frame)
+    return kinds.JOINED[name](before, frame)
 
 
 def _check_known(specs: Iterable[SourceSpec]) -> None:
@@ -236,6 +236,15 @@ def _check_known(specs: Iterable[SourceSpec]) -> None:
                 f"source {spec.name}",
                 f"its kind {spec.kind} is not known",
                 f"Use one of {', '.join(sorted(KINDS))}",
+            )
+        # A misspelt `restricted` would let a licensed outline out of the house.
+        unknown = sorted(set(spec.options) - kinds.OPTIONS.get(spec.kind, frozenset()))
+        if unknown:
+            known = sorted(kinds.OPTIONS.get(spec.kind, frozenset()))
+            raise ConfigError(
+                f"source {spec.name}",
+                f"{', '.join(unknown)} is nothing that a source of kind {spec.kind} takes",
+                f"Beside what every source has it takes {', '.join(known) or 'nothing'}",
             )
 
 
@@ -281,21 +290,19 @@ class _Gathering:
     def ask(self, spec: SourceSpec, so_far: Mapping[str, _Answer]) -> _Answer:
         kept, hold = self.held(spec.name), self.wish.holds.get(spec.name)
         if spec.switched_off:
-            return _not_set_up(spec, spec.switched_off)
+            return _switched_off(spec, self.area, kept, now=self.now)
         if self.wish.ask_now and spec.name not in self.wish.ask_now:
             return self._remembered(spec, so_far)
         if spec.path is None and spec.kind not in ONLINE_KINDS:
             return _not_named(spec, self.area, kept, now=self.now)
         if hold is not None and hold.candidate is None:
             return _kept_back(spec, self.area, kept, hold, now=self.now)
-        if kept is not None and self._is_good_still(spec, kept):
-            frame = _held_frame(spec, self.area, kept)
-            if frame is not None and hold is not None:
-                return _kept_back(spec, self.area, kept, hold, now=self.now)
-            if frame is not None:
-                return _answer(spec, self.area, kept, frame, now=self.now)
+        still = self._good_still(spec, kept, hold)
+        if still is not None:
+            return still
         wanted = _wanted(self.area, so_far) if spec.kind in kinds.LOOK_UPS else ()
-        return self._asked(spec, self._errand(kept, (*self.wish.wanted, *wanted)), kept, hold)
+        errand = self._errand(kept, so_far, (*self.wish.wanted, *wanted))
+        return self._asked(spec, errand, kept, hold)
 
     def _remembered(self, spec: SourceSpec, so_far: Mapping[str, _Answer]) -> _Answer:
         recollection = _Recollection(
@@ -306,6 +313,19 @@ class _Gathering:
             holds=self.wish.holds,
         )
         return recollection.ask(spec, so_far)
+
+    def _good_still(
+        self, spec: SourceSpec, kept: Snapshot | None, hold: Hold | None
+    ) -> _Answer | None:
+        """Answer from what is held while the source need not be asked; None if it must be."""
+        if kept is None or not self._is_good_still(spec, kept):
+            return None
+        frame = _held_frame(spec, self.area, kept)
+        if frame is None:
+            return None
+        if hold is not None:
+            return _kept_back(spec, self.area, kept, hold, now=self.now)
+        return _answer(spec, self.area, kept, frame, now=self.now)
 
     def _is_good_still(self, spec: SourceSpec, kept: Snapshot) -> bool:
         age = self.now - kept.checked_at
@@ -332,7 +352,9 @@ class _Gathering:
         LOG.info("%s: %d rows of %s", spec.name, len(frame), snapshot.edition or snapshot.url)
         return _answer(spec, self.area, snapshot, frame, now=self.now)
 
-    def _errand(self, kept: Snapshot | None, wanted: tuple[str, ...]) -> Errand:
+    def _errand(
+        self, kept: Snapshot | None, so_far: Mapping[str, _Answer], wanted: tuple[str, ...]
+    ) -> Errand:
         return Errand(
             area=self.area,
             folder=self.folder,
@@ -340,6 +362,11 @@ class _Gathering:
             downloader=self.downloader,
             held=kept if kept is not None and snapshots.is_whole(kept) else None,
             wanted=wanted,
+            in_use={
+                name: found.state.snapshot
+                for name, found in so_far.items()
+                if found.state.snapshot is not None
+            },
         )
 
     def _faults(
@@ -355,7 +382,10 @@ class _Gathering:
         before = _held_frame(spec, self.area, kept)
         if before is None or kinds.frame_of(spec.kind) in kinds.COMES_AND_GOES:
             return ()
-        return gates.compared(before, frame, kinds.SCHEMAS[kinds.frame_of(spec.kind)].key)
+        name = kinds.frame_of(spec.kind)
+        key = kinds.SCHEMAS[name].key
+        faults = gates.compared(before, frame, key)
+        return faults + (gates.moved(before, frame, key) if name == "postcodes" else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,7 +402,7 @@ class _Recollection:
         del so_far
         kept, hold = self.held(spec.name), self.holds.get(spec.name)
         if spec.switched_off:
-            return _not_set_up(spec, spec.switched_off)
+            return _switched_off(spec, self.area, kept, now=self.now)
         if hold is not None:
             return _kept_back(spec, self.area, kept, hold, now=self.now)
         if spec.kind in ONLINE_KINDS:
@@ -437,6 +467,18 @@ def _not_named(spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: date
     if not _can_do_without(spec, area):
         raise SourceError(spec.name, "no file is named", "Give its path in the area file")
     return _not_set_up(spec, "No file or service is named for it on this installation.")
+
+
+def _switched_off(spec: SourceSpec, area: Area, kept: Snapshot | None, *, now: datetime) -> _Answer:
+    """
+    Go on with what a service gave before, if nobody is asked any more; forget what was opted into.
+
+    A switch that took every application off the map, or put a postcode where an older list has it,
+    would tell residents of changes that never were.
+    """
+    if spec.switched_off != SWITCHED_OFF or kept is None:
+        return _not_set_up(spec, spec.switched_off)
+    return _recalled_online(spec, area, kept, now=now)
 
 
 def _not_set_up(spec: SourceSpec, problem: str) -> _Answer:

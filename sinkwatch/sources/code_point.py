@@ -160,27 +160,6 @@ def joined(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFram
     return schemas.POSTCODES.check(both.sort_values("postcode", ignore_index=True))
 
 
-def supplemented(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """
-    Add to a list the postcodes that only another one has.
-
-    Parameters
-    ----------
-    first
-        Frame of `schemas.POSTCODES`, EPSG:27700; it wins wherever both have a postcode.
-    second
-        Another, such as of postcodes looked up one by one.
-
-    Returns
-    -------
-    postcodes
-        As `joined` returns them.
-    """
-    more = second[~second["postcode"].isin(first["postcode"])]
-    both = pd.concat([_completed(first), _completed(more)], ignore_index=True)
-    return schemas.POSTCODES.check(both.sort_values("postcode", ignore_index=True))
-
-
 def _completed(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the columns of `load`, whatever a list lacks or says in words."""
     made = frame.reset_index(drop=True)
@@ -260,7 +239,6 @@ def _merged(spec: SourceSpec, errand: Errand, found: os_downloads.Fetched) -> pa
     if len(before):
         difference = editions.together(differences)
         LOG.info("%s: %s against the list held: %s", spec.name, found.edition, difference)
-        editions.refuse_upheaval(name, difference)
     return table
 
 

@@ -23,18 +23,8 @@ if TYPE_CHECKING:
 KEPT: Final = SCHEMA.append(pa.field("is_retired", pa.bool_(), nullable=False))
 """Columns of the list that is kept."""
 
-FAR_M: Final = 100.0
-"""Distance beyond which a postcode has not merely been measured anew, metres: from 2014 to 2025,
-95 % of those of HG moved less than 71 m."""
-
-MOST_FAR_SHARE: Final = 0.05
-"""Share of the postcodes that may move so far in one edition; more is another grid or a fault."""
-
-MOST_FAR: Final = 10
-"""Postcodes of any list, however short, that may."""
 
 _ROWS_A_GROUP: Final = 131_072
-_WAY_OUT: Final = "What is held stays in use; look at both editions, or remove the copy held"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +55,6 @@ class Editions:
             f"{len(self.added):,} added, {len(self.removed):,} removed, "
             f"{len(distance_m):,} moved{furthest}"
         )
-
-    @property
-    def n_far(self) -> int:
-        """Number of postcodes that moved further than `FAR_M`."""
-        return int(pc.sum(pc.greater(self.moved["distance_m"], FAR_M)).as_py() or 0)
 
 
 def compared(before: pa.Table, after: pa.Table) -> Editions:
@@ -168,30 +153,6 @@ def areas_of(table: pa.Table) -> frozenset[str]:
     """
     found = pc.replace_substring_regex(table["postcode"], "[0-9].*", "")
     return frozenset(pc.unique(found).to_pylist())
-
-
-def refuse_upheaval(name: str, editions: Editions) -> None:
-    """
-    Refuse an edition in which the whole country seems to have moved.
-
-    Parameters
-    ----------
-    name
-        What it is, for the message.
-    editions
-        How it differs from the one held.
-
-    Raises
-    ------
-    SchemaError
-        If more than 5 % of the postcodes, and more than ten, lie over 100 m from where they were.
-    """
-    if editions.n_far > max(MOST_FAR, MOST_FAR_SHARE * editions.n_both):
-        fault = (
-            f"{editions.n_far:,} of {editions.n_both:,} postcodes lie more than {FAR_M:g} m "
-            "from where the edition held has them"
-        )
-        raise SchemaError(name, [fault], _WAY_OUT)
 
 
 def merged(before: pa.Table, after: pa.Table, bounds: Bounds) -> pa.Table:

@@ -211,10 +211,10 @@ class Downloader:
         rule = self.rules.get(parts.netloc)
         if rule is None:
             where = parts.netloc or "an address that cannot be read"
-            raise task.refusal(f'"{where}" is no server on the list of those asked')
+            raise task.refusal(f'"{where}" is at no server on the list of those asked')
         wanted = "http" if rule.is_a_peer_of_tests else "https"
         if parts.scheme != wanted:
-            raise task.refusal(f"{parts.netloc} is not asked by {wanted}")
+            raise task.refusal(f"{parts.scheme}://{parts.netloc} is not {wanted}")
         return rule
 
     def _tried(self, task: _Task, url: str, rule: HostRule) -> Download:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sinkwatch.errors import SourceError
@@ -34,6 +35,8 @@ class Errand:
         The last good copy of this source, whole; None if there is none.
     wanted
         Postcodes to look up that no list held has.
+    in_use
+        What is in use of the sources asked before this one, by name.
     """
 
     area: Area
@@ -42,6 +45,7 @@ class Errand:
     downloader: Downloader | None = None
     held: Snapshot | None = None
     wanted: tuple[str, ...] = ()
+    in_use: Mapping[str, Snapshot] = field(default_factory=dict)
 
     def way_out(self, spec: SourceSpec) -> Downloader:
         """

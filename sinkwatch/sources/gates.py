@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import pandas as pd
 
 LEAST_SHARE: Final = 0.8
@@ -21,6 +22,9 @@ MOST_REMOVED: Final = 10
 
 MOST_REMOVED_SHARE: Final = 0.05
 """Share of the rows that may go missing from a large one (sinkwatch data gates)."""
+
+FAR_M: Final = 100.0
+"""Between two editions of a postcode list 95 % of the postcodes move by less than 71 m, metres."""
 
 _RETIRED: Final = "is_retired"
 
@@ -50,6 +54,36 @@ def compared(before: pd.DataFrame, after: pd.DataFrame, key: str) -> tuple[str, 
     return tuple(
         fault for fault in (_size_fault(len(old), len(new)), _loss_fault(old, new)) if fault
     )
+
+
+def moved(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, key: str) -> tuple[str, ...]:
+    """
+    Tell whether too many points of a new set lie elsewhere than in the last good one.
+
+    Parameters
+    ----------
+    before
+        The last good set: points, EPSG:27700.
+    after
+        The new one.
+    key
+        Column that identifies a row in both.
+
+    Returns
+    -------
+    faults
+        As `compared` returns them.
+    """
+    both = (
+        before.set_index(key)
+        .geometry.to_frame("was")
+        .join(after.set_index(key).geometry.rename("now"), how="inner")
+    )
+    n_far = int((both["was"].distance(both["now"]) > FAR_M).sum()) if len(both) else 0
+    if n_far <= max(MOST_REMOVED, MOST_REMOVED_SHARE * len(both)):
+        return ()
+    rule = f"{n_far:,} of {len(both):,} points lie more than {FAR_M:g} m from where they were"
+    return (rule,)
 
 
 def _live(frame: pd.DataFrame, key: str) -> frozenset[str]:

@@ -140,17 +140,16 @@ def _portal(spec: SourceSpec) -> Portal:
 
 
 def _planit(spec: SourceSpec, errand: Errand) -> tuple[Record, ...]:
-    """Return PlanIt's list as it was last written, in this run or before."""
+    """Return PlanIt's list in use: one that waits for a person is not believed here either."""
     names = [source.name for source in errand.area.sources if source.kind == "planit"]
-    lists = [path for name in names for path in (errand.folder / name).glob("*.json")]
+    lists = [errand.in_use[name] for name in names if name in errand.in_use]
     if not lists:
         raise SourceError(
             spec.name,
             "it reads pages of applications that PlanIt lists, and no list of PlanIt's is held",
             "Name a source of kind planit before it, and run again",
         )
-    newest = max(lists, key=lambda path: (path.stat().st_mtime_ns, path.name))
-    return loaded(newest.read_bytes(), name=f"{spec.name} ({newest.name})")
+    return loaded(snapshots.content(lists[0]), name=snapshots.name_of(lists[0]))
 
 
 def _is_of(record: Record, portal: Portal) -> bool:

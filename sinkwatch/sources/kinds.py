@@ -117,6 +117,43 @@ KINDS: Final[Mapping[str, Source]] = {
 REQUIRED: Final = frozenset({"geology", "sinkholes", "places", "postcodes"})
 """Frames that the assessment cannot do without."""
 
+_OS: Final = frozenset({"base_url", "download_hosts"})
+_GEOLOGY: Final = frozenset({"product", "layer", "classes", "columns", "position_uncertainty_m"})
+
+OPTIONS: Final[Mapping[str, frozenset[str]]] = {
+    "geology": _GEOLOGY,
+    "geology-features": _GEOLOGY | {"base_url", "collection"},
+    "applications": frozenset({"idox"}),
+    "planit": frozenset({"base_url", "latitude", "longitude", "radius_km", "idox"}),
+    "planning-data": frozenset({"base_url", "organisations", "idox"}),
+    "planning-designations": frozenset({"base_url", "datasets"}),
+    "idox": frozenset({"base_url", "retired_hosts"}),
+    "code-point-open": _OS,
+    "open-names": _OS | {"empty_squares"},
+    "open-uprn": _OS,
+    "openmap-local": _OS | {"format", "squares"},
+    "geosure-hex": _OS | {"format"},
+    "bgs-features": frozenset({"base_url", "collections"}),
+    "bgs-boreholes": frozenset({"base_url", "collections"}),
+    "postcodes-io": frozenset({"base_url"}),
+    "price-paid": frozenset({"base_url", "files"}),
+    "overpass": frozenset({"base_url", "bbox"}),
+    "environment-agency": frozenset(
+        {
+            "base_url",
+            "hydrology_url",
+            "latitude",
+            "longitude",
+            "distance_km",
+            "rainfall_station",
+            "archive_station",
+            "groundwater_station",
+            "river_stations",
+        }
+    ),
+}
+"""What an area file may say of a source beyond what all have; a kind not here takes nothing."""
+
 LOOK_UPS: Final = frozenset({"postcodes-io"})
 """Kinds that look up single postcodes which no list held has."""
 
@@ -134,6 +171,7 @@ SCHEMAS: Final[Mapping[str, schemas.FrameSchema]] = {
     "boreholes": schemas.BOREHOLES,
     "designations": schemas.DESIGNATIONS,
     "context": schemas.CONTEXT,
+    "looked_up": schemas.POSTCODES,
 }
 """The contract of each frame."""
 
@@ -160,11 +198,8 @@ JOINED: Final[Mapping[str, _Join]] = {
 }
 """Frames that several sources may fill, and how two become one; the later wins."""
 
-SUPPLEMENTED: Final[Mapping[str, _Join]] = dict.fromkeys(LOOK_UPS, code_point.supplemented)
-"""Kinds whose rows are only added to those that other sources have."""
-
-COMES_AND_GOES: Final = frozenset({"context"})
-"""Frames of a few sentences, of which each may be missing on a day: no gate compares them."""
+COMES_AND_GOES: Final = frozenset({"context", "looked_up"})
+"""Frames of a few rows, of which each may come or go on any day: no gate compares them."""
 
 AROUND: Final = tuple(found.name for found in fields(Surroundings))
 """Frames that decide no band."""

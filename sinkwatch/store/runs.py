@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -14,7 +15,6 @@ from sinkwatch.store.tables import runs, snapshots, source_states, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from typing import Any
 
     from sqlalchemy import Connection
@@ -23,6 +23,7 @@ __all__ = [
     "RunRow",
     "SourceNote",
     "as_of",
+    "checked",
     "current",
     "finish",
     "held",
@@ -159,6 +160,32 @@ def last(connection: Connection) -> RunRow | None:
     newest = select(runs).where(runs.c.outcome == "done").order_by(runs.c.run_id.desc()).limit(1)
     row = connection.execute(newest).mappings().one_or_none()
     return None if row is None else RunRow(**row)
+
+
+def checked(connection: Connection) -> dict[str, datetime]:
+    """
+    Return when each planning source had last answered well by the time of a run.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+
+    Returns
+    -------
+    checked
+        UTC, by name of the source, as the newest run has it in which it was good.
+    """
+    done = select(runs.c.summary).where(runs.c.outcome == "done").order_by(runs.c.run_id.desc())
+    found: dict[str, datetime] = {}
+    for (summary,) in connection.execute(done.limit(_RUNS_LOOKED_AT)):
+        for name, moment in summary.get("checked", {}).items():
+            found.setdefault(name, datetime.fromisoformat(moment))
+    return found
+
+
+_RUNS_LOOKED_AT: Final = 400
+"""A year of daily runs: a source that was silent for longer is as good as new."""
 
 
 def hold(connection: Connection, snapshot: Snapshot) -> int:

@@ -44,4 +44,6 @@ def sinkwatch(
         return Answer(code=int(ended.value.code or 0), out=printed.out, err=printed.err)
 
     yield run
-    logging.getLogger("sinkwatch").handlers.clear()  # they write to this test's own streams
+    logger = logging.getLogger("sinkwatch")
+    logger.handlers.clear()  # they write to this test's own streams
+    logger.setLevel(logging.NOTSET)  # and what it heeds is not for the tests after it

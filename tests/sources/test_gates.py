@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinkwatch import geo
 from sinkwatch.sources import gates
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 
 def rows(first: int, after_last: int, *, n_retired: int = 0) -> pd.DataFrame:
@@ -78,3 +84,30 @@ def test_the_same_set_again_never_waits(n: int) -> None:
 def test_the_order_of_rows_never_matters(n_before: int, n_after: int) -> None:
     before, after = rows(0, n_before), rows(0, n_after)
     assert faults(before, after) == faults(before[::-1], after[::-1])
+
+
+def points(*eastings: float) -> gpd.GeoDataFrame:
+    columns = {"key": [f"row {number}" for number in range(len(eastings))]}
+    return geo.bng_frame(columns, eastings, [471_000.0] * len(eastings))
+
+
+HERE = [431_000.0] * 200
+
+
+@pytest.mark.parametrize(
+    ("n_moved", "metres", "is_held"),
+    [(200, 100.0, False), (10, 5_000.0, False), (11, 101.0, True), (200, 101.0, True)],
+    ids=["all a little", "ten a long way", "5.5 % a little further", "all a little further"],
+)
+def test_a_list_whose_points_lie_elsewhere_waits(
+    n_moved: int, metres: float, *, is_held: bool
+) -> None:
+    after = points(*(east + metres * (n < n_moved) for n, east in enumerate(HERE)))
+    faults = gates.moved(points(*HERE), after, "key")
+    expected = f"{n_moved} of 200 points lie more than 100 m from where they were"
+    assert faults == ((expected,) if is_held else ())
+
+
+def test_two_lists_with_nothing_in_common_have_not_moved() -> None:
+    other = points(*HERE).assign(key=[f"other {number}" for number in range(200)])
+    assert gates.moved(points(*HERE), other, "key") == ()

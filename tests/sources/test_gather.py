@@ -15,7 +15,17 @@ import pytest
 
 from sinkwatch import sources, wording
 from sinkwatch.errors import ConfigError, SourceError
-from sinkwatch.model import Age, Area, Hold, Inputs, Snapshot, SourceSpec, SourceStatus
+from sinkwatch.model import (
+    NOT_OPTED_IN,
+    SWITCHED_OFF,
+    Age,
+    Area,
+    Hold,
+    Inputs,
+    Snapshot,
+    SourceSpec,
+    SourceStatus,
+)
 from tests.sources.samples import DATA, NOW, SAMPLES, a_spec
 from tests.world import an_area, parameters
 
@@ -314,6 +324,49 @@ def test_what_the_operator_takes_back_to_nothing_ships_unquestioned_in_an_upgrad
     described = {"path": FILES[PLANNING], "hash": f"sha256:{digest}"}
     (world.given / "datapackage.json").write_text(json.dumps({"resources": [described]}))
     assert told(world.run(days=1)) == (SourceStatus.GOOD, "", 0)
+
+
+def test_a_postcode_list_whose_points_have_moved_is_held_although_none_is_missing(
+    world: World,
+) -> None:
+    def listed(easting: int) -> str:
+        rows = (f"SM1 {n % 10}A{chr(65 + n // 10)},100,{easting},471000\n" for n in range(40))
+        return "postcode,position_uncertainty_m,easting,northing\n" + "".join(rows)
+
+    world.path("postcodes").write_text(listed(431_000))
+    world.run()
+    world.path("postcodes").write_text(listed(431_101))
+    status, problem, n_rows = told(world.run(days=1), "postcodes")
+    assert (status, n_rows) == (SourceStatus.HELD, 40)
+    assert "40 of 40 points lie more than 100 m from where they were" in problem
+
+
+def test_what_waits_stays_on_hold_while_the_source_need_not_be_asked(world: World) -> None:
+    world.run()
+    world.specs[PLANNING] = replace(world.specs[PLANNING], every_days=7)
+    world.path(PLANNING).write_text(TITLES)
+    assert told(world.run(days=1, ask_now=(PLANNING,)))[0] is SourceStatus.HELD
+    assert told(world.run(days=2))[0] is SourceStatus.HELD
+    assert world.holds[PLANNING].candidate is not None
+
+
+@pytest.mark.parametrize("why", [SWITCHED_OFF, NOT_OPTED_IN])
+def test_what_a_service_gave_stays_in_use_while_nobody_is_asked_but_not_without_consent(
+    world: World, why: str
+) -> None:
+    world.run()
+    world.specs[PLANNING] = replace(world.specs[PLANNING], switched_off=why)
+    for inputs in (world.run(days=1), world.recall(days=1)):
+        status, _, n_rows = told(inputs)
+        is_used = why == SWITCHED_OFF
+        assert status is (SourceStatus.GOOD if is_used else SourceStatus.NOT_CONFIGURED)
+        assert (n_rows, len(inputs.applications)) == ((3, 3) if is_used else (0, 0))
+
+
+def test_a_word_that_no_source_of_its_kind_takes_is_refused(world: World) -> None:
+    world.specs["geology"] = replace(world.specs["geology"], options={"restriced": True})
+    with pytest.raises(ConfigError, match="source geology: restriced is nothing that a source of"):
+        world.run()
 
 
 # ── On hold by hand, and when a source is due ────────────────────────────────────────────────

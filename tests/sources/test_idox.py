@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinkwatch.errors import ConfigError, DataError, SourceError
-from sinkwatch.sources import applications, idox, idox_links, planit
+from sinkwatch.sources import applications, idox, idox_links, planit, snapshots
 from sinkwatch.sources.planit_records import Record, dumped
 from tests.peers import hostile
 from tests.peers.idox import BLOCK, FOLDER, GONE, KEY, Idox, as_html, newer, older, the_rows
@@ -158,12 +158,11 @@ class World:
         self.lists(a_record())
 
     def lists(self, *records: Record) -> None:
-        """Let PlanIt's list be this one alone."""
-        folder = self.folder / "planit"
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob("*.json"):
-            path.unlink()
-        (folder / "list.json").write_bytes(dumped(records))
+        """Let this be PlanIt's list that is in use."""
+        path = self.folder / "planit" / "list.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(dumped(records))
+        self.in_use = {"planit": snapshots.in_place(a_spec("planit", path), now=self.clock())}
 
     def shows(self, page: str | Answer) -> None:
         self.service.pages[KEY] = page
@@ -174,7 +173,13 @@ class World:
     def errand(self) -> Errand:
         way_out = hostile.a_downloader(self.peer, self.clock, self.notes)
         area = an_area(sources=(a_spec("planit", None), self.spec()))
-        return an_errand(self.folder, now=self.clock(), downloader=way_out, area=area)
+        return an_errand(
+            self.folder,
+            now=self.clock(),
+            downloader=way_out,
+            area=area,
+            in_use=self.in_use,
+        )
 
     def fetch(self, **step: float) -> Snapshot:
         self.clock.move(**step)
@@ -362,8 +367,15 @@ def test_without_the_address_of_a_register_nothing_is_asked(world: World, option
 
 
 def test_without_planits_list_it_is_a_failure_and_not_nothing(world: World) -> None:
-    (world.folder / "planit" / "list.json").unlink()
+    world.in_use.clear()
     assert "no list of PlanIt's is held" in world.refused()
+
+
+def test_a_list_of_planits_that_waits_for_a_person_is_not_read(world: World) -> None:
+    waiting = world.folder / "planit" / "zz-newer.json"
+    waiting.write_bytes(dumped([a_record(4321)]))
+    world.fetch()
+    assert len(world.peer.asked) == 1
 
 
 def test_notes_that_were_spoilt_are_begun_anew(world: World) -> None:

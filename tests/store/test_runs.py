@@ -63,6 +63,18 @@ def test_a_held_snapshot_comes_back_whole(
         assert runs.held(connection, "sinkholes") == snapshot
 
 
+def test_when_each_source_was_last_good_is_told_by_the_newest_run_in_which_it_was(
+    store: Store,
+) -> None:
+    with store.begin() as connection:
+        assert runs.checked(connection) == {}
+        for hours, checked in enumerate(({"planit": NOW, "file": NOW}, {"file": NOW + HOUR}, {})):
+            run_id = runs.start(connection, NOW + hours * HOUR)
+            said = {name: moment.isoformat() for name, moment in checked.items()}
+            runs.finish(connection, run_id, NOW, "done", {"checked": said} if said else {})
+        assert runs.checked(connection) == {"planit": NOW, "file": NOW + HOUR}
+
+
 def test_a_source_never_fetched_holds_nothing(
     store: Store, a_snapshot: Callable[..., Snapshot]
 ) -> None:
@@ -71,14 +83,14 @@ def test_a_source_never_fetched_holds_nothing(
         assert runs.held(connection, "sinkholes") is None
 
 
-def test_the_same_bytes_again_only_move_the_time_of_the_check(
+def test_the_same_bytes_again_are_the_same_snapshot_first_had_when_they_were(
     store: Store, a_snapshot: Callable[..., Snapshot], n_rows: Callable[[str], int]
 ) -> None:
     first = a_snapshot()
     again = a_snapshot(retrieved_at=NOW + DAY, checked_at=NOW + DAY, edition="other")
     with store.begin() as connection:
         assert runs.hold(connection, first) == runs.hold(connection, again)
-        assert runs.held(connection, "sinkholes") == replace(first, checked_at=NOW + DAY)
+        assert runs.held(connection, "sinkholes") == replace(again, retrieved_at=first.retrieved_at)
     assert n_rows("snapshots") == 1
 
 

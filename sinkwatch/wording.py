@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sinkwatch.model import (
     CONTEXT_KINDS,
+    NOT_OPTED_IN,
     PLANNING_KINDS,
     Age,
     EventKind,
@@ -246,12 +247,13 @@ def bearing(states: Iterable[SourceState]) -> tuple[SourceState, ...]:
 def _bears(state: SourceState, states: Iterable[SourceState]) -> bool:
     if state.status is not SourceStatus.NOT_CONFIGURED:
         return True
-    if state.spec.kind in CONTEXT_KINDS:
+    if state.spec.kind in CONTEXT_KINDS or state.spec.switched_off == NOT_OPTED_IN:
         return False
     family = PLANNING_KINDS if state.spec.kind in PLANNING_KINDS else {state.spec.kind}
     others = [other for other in states if other.spec.kind in family]
     stands_in = (other.status is not SourceStatus.NOT_CONFIGURED for other in others)
-    return state is others[0] and not any(stands_in)
+    offered = [other for other in others if other.spec.switched_off != NOT_OPTED_IN]
+    return state is offered[0] and not any(stands_in)
 
 
 def alarming(states: Iterable[SourceState]) -> tuple[SourceState, ...]:

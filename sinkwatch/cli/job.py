@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sinkwatch.cli import DONE, TROUBLED, options
+from sinkwatch.model import SWITCHED_OFF
 
 if TYPE_CHECKING:
     from sinkwatch.model import SourceState
@@ -96,10 +97,13 @@ def _print(report: RunReport, facts: dict[str, object]) -> None:
     changes = wording.count_text(len(report.events), "change")
     queued = wording.count_text(report.n_queued, "message")
     click.echo(f"{changes}; {queued} queued, {report.n_delivered} delivered")
-    for state in report.findings.sources:
+    for state in wording.bearing(report.findings.sources):
         if state.problem:
             status = wording.source_text(state)
             click.echo(f"Source {state.spec.name}: {status}. {state.problem}")
+    n_silent = sum(state.spec.switched_off == SWITCHED_OFF for state in report.findings.sources)
+    if n_silent:
+        click.echo(f"{n_silent} sources on the internet were not asked: set `contact` to your own")
     click.echo(f"Map:            {facts['map']}")
     click.echo(f"Map, one file:  {facts['map_in_one_file']}")
     click.echo(f"Flagged places: {facts['flagged_table']}")

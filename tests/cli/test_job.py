@@ -36,7 +36,8 @@ class TestRun:
         for name in ("Map", "Map, one file", "Flagged places"):
             assert (tmp_path / lines[name].strip()).is_file()
         assert "auction-mart" in answer.out
-        assert "Source planning: not set up." in answer.out
+        assert "Source planit: not set up." in answer.out
+        assert "sources on the internet were not asked: set `contact` to your own" in answer.out
 
     def test_tells_programs_the_same(self, sinkwatch: Sinkwatch, planning: Path) -> None:
         answer = sinkwatch("run", "--json", "--planning", str(planning))

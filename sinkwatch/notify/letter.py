@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from sinkwatch import explain, style, wording
-from sinkwatch.model import EventKind, SourceStatus
+from sinkwatch.model import CONTEXT_KINDS, EventKind, SourceStatus
 from sinkwatch.notify import items
 
 if TYPE_CHECKING:
@@ -217,8 +217,8 @@ def _words(digest: Digest, context: Context, frame: Frame) -> dict[str, object]:
         "caption": _CAPTION,
         "ground": _ground(subscription, context),
         "what_to_do": list(_what_to_do(digest, context)),
-        "sources": [_source(state) for state in wording.bearing(context.sources)],
-        "credits": _credits(context.sources),
+        "sources": [_source(state) for state in _used(context.sources)],
+        "credits": _credits(_used(context.sources)),
         "limits": wording.LIMITS,
         "consent": (
             f"On {wording.date_text(wording.london_date(subscription.confirmed_at))} you asked "
@@ -247,6 +247,19 @@ def _banners(sources: tuple[SourceState, ...]) -> Iterator[str]:
         yield f"{_name(state)}: {standing}. {_dates(state)} What is new may be missing here."
 
 
+def _used(sources: tuple[SourceState, ...]) -> tuple[SourceState, ...]:
+    """Leave out what no mail speaks of or draws on: rain, rocks, boreholes and the like."""
+    return tuple(
+        state
+        for state in wording.bearing(sources)
+        if state.spec.kind not in CONTEXT_KINDS or state.spec.kind in _IN_MAILS
+    )
+
+
+_IN_MAILS: Final = frozenset({"open-names", "openmap-local"})
+"""Sources of context that a mail names a street by, or is drawn on."""
+
+
 def _source(state: SourceState) -> str:
     if state.status is SourceStatus.NOT_CONFIGURED:
         return f"{_name(state)}: not set up here, so none are told. That is not the same as none."
@@ -260,7 +273,8 @@ def _credits(sources: tuple[SourceState, ...]) -> list[str]:
         " ".join(f"{part.rstrip('. ')}." for part in (one.attribution, one.licence) if part)
         for one in held
     ]
-    shown = (items.shown(credit, _MOST_SENTENCE) for credit in credited)
+    # Our own words: the links that a licence asks for are not masked as a stranger's would be.
+    shown = (wording.trimmed(wording.clean(credit), _MOST_SENTENCE) for credit in credited)
     return list(dict.fromkeys(credit for credit in shown if credit))
 
 

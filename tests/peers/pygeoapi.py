@@ -6,6 +6,7 @@ import importlib.util
 import json
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -35,12 +36,13 @@ class Asked:
     agent: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class PyGeoApi:
-    """The server while it runs."""
+    """The server while it runs; `page` stands for every answer, unless it is empty."""
 
     host: str
     asked: list[Asked] = field(default_factory=list)
+    page: bytes = b""
 
     @property
     def url(self) -> str:
@@ -49,11 +51,7 @@ class PyGeoApi:
 
 @contextmanager
 def running(folder: Path, collections: Mapping[str, tuple[Path, str]]) -> Iterator[PyGeoApi]:
-    """
-    Serve GeoJSON files; each collection's id has its file and the property with the ids.
-
-    One process can run one configuration: it is read when pygeoapi is imported.
-    """
+    """Serve GeoJSON files; each collection's id has its file and the property with the ids."""
     if importlib.util.find_spec("pygeoapi") is None:
         missing = "pygeoapi is not installed (pip install pygeoapi)"
         (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(missing)
@@ -63,13 +61,14 @@ def running(folder: Path, collections: Mapping[str, tuple[Path, str]]) -> Iterat
         def log(self, *given: object) -> None:
             """Say nothing."""
 
-    asked: list[Asked] = []
-    application = _recording(_application(folder, collections), asked)
+    service = PyGeoApi(host="")
+    application = _recording(_application(folder, collections), service)
     server = make_server("127.0.0.1", 0, application, request_handler=Silent)
+    service.host = f"127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield PyGeoApi(host=f"127.0.0.1:{server.server_port}", asked=asked)
+        yield service
     finally:
         server.shutdown()
         thread.join()
@@ -85,8 +84,10 @@ def _application(folder: Path, collections: Mapping[str, tuple[Path, str]]) -> W
     os.environ |= settings
     with _logging_as_before(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # theirs to mend
+        # It reads its settings on import: for others it has to be imported anew.
+        sys.modules.pop("pygeoapi.flask_app", None)
         try:
-            from pygeoapi.flask_app import APP  # noqa: PLC0415 - reads its settings on import
+            from pygeoapi.flask_app import APP  # noqa: PLC0415 - as above
         finally:
             for name in settings:
                 del os.environ[name]
@@ -107,11 +108,14 @@ def _logging_as_before() -> Iterator[None]:
         logging.getLogger("pygeoapi").setLevel(logging.CRITICAL)
 
 
-def _recording(application: WSGIApplication, asked: list[Asked]) -> WSGIApplication:
+def _recording(application: WSGIApplication, service: PyGeoApi) -> WSGIApplication:
     def answer(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         query = parse_qs(environment["QUERY_STRING"], keep_blank_values=True)
         agent = str(environment.get("HTTP_USER_AGENT"))
-        asked.append(Asked(path=environment["PATH_INFO"], query=query, agent=agent))
+        service.asked.append(Asked(path=environment["PATH_INFO"], query=query, agent=agent))
+        if service.page:
+            start("200 OK", [("Content-Type", "text/html")])
+            return [service.page]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return application(environment, start)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import pytest
 import shapely
 
@@ -20,6 +19,17 @@ from tests.peers import hostile
 from tests.peers.map_zips import a_layer, a_link, geopackage, shapefile, zip_of, zipped
 from tests.peers.os_downloads import BASE_PATH, OsDownloads, Release, ReleasedFile
 from tests.peers.server import Answer, Notes, Peer
+from tests.sources.geosure_zips import (
+    ACROSS_M,
+    EAST,
+    MIDDLE,
+    NORTH,
+    TABLE,
+    WEST,
+    a_hexagon,
+    a_table,
+    as_gpkg,
+)
 from tests.sources.samples import a_spec, an_errand
 from tests.world import BANNED_WORDS, an_area
 
@@ -34,33 +44,6 @@ if TYPE_CHECKING:
     from tests.peers.server import Asked
 
 AREA: Final = an_area()
-EAST, NORTH = AREA.map_centre
-TABLE: Final = "GB_Hex_5km_GS_SolubleRocks_v8"
-SIDE_M: Final = 5_000.0
-ACROSS_M: Final = SIDE_M * math.sqrt(3)
-
-
-def a_hexagon(east: float = 0, north: float = 0, side_m: float = SIDE_M) -> shapely.Polygon:
-    """A hexagon that stands on a corner, its middle so far from the area's centre, metres."""
-    turns = np.radians(np.arange(30, 390, 60))
-    ring = np.column_stack([np.cos(turns), np.sin(turns)]) * side_m
-    return shapely.Polygon(ring + (EAST + east, NORTH + north))  # noqa: RUF005 - adds, not appends
-
-
-MIDDLE: Final = a_hexagon()
-WEST: Final = a_hexagon(-ACROSS_M)
-
-
-def a_table(
-    shapes: list[shapely.Geometry] | None = None,
-    **columns: Any,  # noqa: ANN401 - any column
-) -> gpd.GeoDataFrame:
-    given = columns or {"CLASS": [3, 1], "Legend": ["Significant", "Low"]}
-    return a_layer([MIDDLE, WEST] if shapes is None else shapes, **given)
-
-
-def as_gpkg(table: gpd.GeoDataFrame, name: str = TABLE) -> bytes:
-    return zipped({"GeoSure.gpkg": geopackage(**{name: table})})
 
 
 def as_shapes(table: gpd.GeoDataFrame) -> bytes:

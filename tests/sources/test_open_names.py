@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
-import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -24,15 +21,21 @@ from sinkwatch.sources.open_names_rows import COLUMNS, KINDS, grouped
 from tests.peers import hostile
 from tests.peers.os_downloads import BASE_PATH
 from tests.peers.server import Answer, Peer
+from tests.sources.open_names_zips import (
+    EAST,
+    NORTH,
+    Cells,
+    a_name,
+    a_place,
+    a_postcode,
+    table_of,
+)
 from tests.sources.os_products import ARCHIVES, AREA, CREDIT, Spoil, World, zipped
 from tests.world import an_area
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Cells = dict[str, str]
-
-EAST, NORTH = 431_450, 471_702
 SQUARE: Final = "Data/SE26.csv"
 
 
@@ -45,45 +48,6 @@ def peer() -> Iterator[Peer]:
 @pytest.fixture
 def world(peer: Peer, tmp_path: Path) -> World:
     return World(peer, open_names, "open-names", tmp_path / "copies")
-
-
-def a_name(name: str = "Example Terrace", *at: int, **cells: str) -> Cells:
-    """One row as OS writes it: a street of 60 m by 20 m round its point, metres from the middle."""
-    east, north = at or (0, 0)
-    easting, northing = EAST + east, NORTH + north
-    written = {
-        "ID": f"osgb{zlib.crc32(repr((name, at)).encode()):013}",
-        "NAME1": name,
-        "TYPE": "transportNetwork",
-        "LOCAL_TYPE": "Named Road",
-        "GEOMETRY_X": str(easting),
-        "GEOMETRY_Y": str(northing),
-        "MBR_XMIN": str(easting - 30),
-        "MBR_YMIN": str(northing - 10),
-        "MBR_XMAX": str(easting + 30),
-        "MBR_YMAX": str(northing + 10),
-        "POSTCODE_DISTRICT": "HG4",
-        "POPULATED_PLACE": "Ripon",
-        "COUNTRY": "England",
-    }
-    return dict.fromkeys(COLUMNS, "") | written | cells
-
-
-def a_place(name: str, *at: int, **cells: str) -> Cells:
-    kind = {"TYPE": "populatedPlace", "LOCAL_TYPE": "Village", "POPULATED_PLACE": ""}
-    return a_name(name, *at, **kind | cells)
-
-
-def a_postcode(code: str = "HG4 9ZZ") -> Cells:
-    blank = dict.fromkeys(("MBR_XMIN", "MBR_YMIN", "MBR_XMAX", "MBR_YMAX", "POSTCODE_DISTRICT"), "")
-    kind = {"ID": code.replace(" ", ""), "TYPE": "other", "LOCAL_TYPE": "Postcode"}
-    return a_name(code, **kind | blank)
-
-
-def table_of(rows: list[Cells], *, mark: str = "\ufeff", ending: str = "\r\n") -> bytes:
-    out = io.StringIO(newline="")
-    csv.DictWriter(out, COLUMNS, lineterminator=ending).writerows(rows)
-    return (mark + out.getvalue()).encode()
 
 
 @cache

@@ -16,15 +16,11 @@ from sinkwatch.sources import csv_stream, open_uprn, os_downloads
 from tests.peers import hostile
 from tests.peers.os_downloads import BASE_PATH
 from tests.peers.server import Answer, Peer
+from tests.sources.open_uprn_zips import EAST, HEADER, NORTH, TABLE, a_row, files_of, table_of
 from tests.sources.os_products import ARCHIVES, AREA, CREDIT, Spoil, World, zipped
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-HEADER: Final = "\ufeffUPRN,X_COORDINATE,Y_COORDINATE,LATITUDE,LONGITUDE"
-TABLE: Final = "osopenuprn_202608.csv"
-EAST, NORTH = AREA.map_centre
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +34,6 @@ def world(peer: Peer, tmp_path: Path) -> World:
     return World(peer, open_uprn, "open-uprn", tmp_path / "copies")
 
 
-def a_row(uprn: object, easting: float = EAST, northing: float = NORTH, **cells: str) -> str:
-    """One line of the table, as OS writes it; any cell may be put in other words."""
-    (longitude,), (latitude,) = geo.to_wgs84(easting, northing)
-    written = {
-        "uprn": str(uprn), "x": f"{easting:.2f}", "y": f"{northing:.2f}",
-        "latitude": f"{latitude:.7f}", "longitude": f"{longitude:.7f}",
-    }  # fmt: skip
-    return ",".join((written | cells).values())
-
-
 @cache
 def plain_rows(n: int = 300) -> tuple[str, ...]:
     """Points 10 m apart in the middle of the area, and one far away for each."""
@@ -55,14 +41,6 @@ def plain_rows(n: int = 300) -> tuple[str, ...]:
     inside = [a_row(100_050_000_000 + i, EAST + step) for i, step in enumerate(steps.tolist())]
     outside = [a_row(200_000_000 + i, 320_000 + step, 310_000) for i, step in enumerate(steps)]
     return tuple(row for pair in zip(inside, outside, strict=True) for row in pair)
-
-
-def table_of(rows: list[str] | tuple[str, ...], header: str = HEADER) -> bytes:
-    return "".join(f"{line}\r\n" for line in (header, *rows)).encode()
-
-
-def files_of(table: bytes) -> dict[str, bytes]:
-    return {TABLE: table, "licence.txt": "© Crown".encode("latin-1"), "README": b"Made up"}
 
 
 def zip_of_rows(*rows: str) -> bytes:

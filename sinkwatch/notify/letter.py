@@ -256,8 +256,8 @@ def _used(sources: tuple[SourceState, ...]) -> tuple[SourceState, ...]:
     )
 
 
-_IN_MAILS: Final = frozenset({"open-names", "openmap-local"})
-"""Sources of context that a mail names a street by, or is drawn on."""
+_IN_MAILS: Final = frozenset({"open-names", "openmap-local", "overpass"})
+"""Sources of context that a mail places an application by, names a street by or is drawn on."""
 
 
 def _source(state: SourceState) -> str:

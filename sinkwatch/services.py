@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sinkwatch.model import Area, MessageId
     from sinkwatch.notify.mail import Mailer
     from sinkwatch.notify.render import Sender
-    from sinkwatch.sources.download import Downloader
-    from sinkwatch.sources.politeness import HostRule
-    from sinkwatch.sources.progress import Progress
+    from sinkwatch.sources.outside.download import Downloader
+    from sinkwatch.sources.outside.politeness import HostRule
+    from sinkwatch.sources.outside.progress import Progress
     from sinkwatch.store import Store
 
 SECRET_BYTES: Final = 32
@@ -108,7 +108,7 @@ class Services:
         if not self.settings.is_online():
             return None
         from sinkwatch import sources  # noqa: PLC0415 - only where something is fetched
-        from sinkwatch.sources import download, progress  # noqa: PLC0415 - as above
+        from sinkwatch.sources.outside import download, progress  # noqa: PLC0415 - as above
         from sinkwatch.store import hosts  # noqa: PLC0415 - with the store
 
         rules = self.host_rules

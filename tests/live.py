@@ -18,8 +18,9 @@ import shapely
 
 from sinkwatch import config, pipeline, sources
 from sinkwatch.services import Services
-from sinkwatch.sources import code_point, geosure, open_names, open_uprn, openmap_local
-from sinkwatch.sources.open_names_rows import COLUMNS
+from sinkwatch.sources.bgs import geosure
+from sinkwatch.sources.ordnance_survey import code_point, open_names, open_uprn, openmap_local
+from sinkwatch.sources.ordnance_survey.open_names_rows import COLUMNS
 from tests.conftest import NOW, Clock
 from tests.peers import idox, pygeoapi
 from tests.peers.environment_agency import (
@@ -38,7 +39,8 @@ from tests.peers.planning_data import PlanningData, a_designation, an_entity
 from tests.peers.postcodes_io import PostcodesIo
 from tests.peers.price_paid import a_sale
 from tests.peers.server import Answer, Answers, Asked, Peer
-from tests.sources import code_point_zips, geosure_zips, open_names_zips, open_uprn_zips
+from tests.sources.bgs import geosure_zips
+from tests.sources.ordnance_survey import code_point_zips, open_names_zips, open_uprn_zips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from sinkwatch import cli, config
-from sinkwatch.sources import applications
+from sinkwatch.sources.planning import applications
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

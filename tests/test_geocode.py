@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sinkwatch import geo, geocode, schemas
 from sinkwatch.geocode import Geocoder
 from sinkwatch.model import Surroundings
-from sinkwatch.sources import applications as planning
+from sinkwatch.sources.planning import applications as planning
 
 if TYPE_CHECKING:
     from sinkwatch.model import Inputs

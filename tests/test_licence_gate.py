@@ -24,7 +24,7 @@ from sinkwatch.pipeline import Letters
 from sinkwatch.publish import downloads, site
 from tests.conftest import NOW
 from tests.notify.builders import a_digest, an_event
-from tests.sources.geology_layers import file_of, geosure
+from tests.sources.geology.geology_layers import file_of, geosure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

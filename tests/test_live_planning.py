@@ -14,7 +14,7 @@ import pytest
 
 from sinkwatch import cli, pipeline, signup
 from sinkwatch.model import ONLINE_KINDS, EventKind, SourceStatus
-from sinkwatch.sources import planit
+from sinkwatch.sources.planning import planit
 from tests.conftest import NOW, Clock, an_installation
 from tests.peers.planit import PlanIt, a_case
 from tests.peers.server import Answer, Peer

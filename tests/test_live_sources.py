@@ -13,7 +13,7 @@ import pytest
 from sinkwatch import cli, pipeline, signup
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import EventKind, SourceStatus
-from sinkwatch.sources import code_point
+from sinkwatch.sources.ordnance_survey import code_point
 from tests import live
 from tests.conftest import NOW, Clock
 from tests.peers.os_downloads import STORAGE_PATH

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sinkwatch import pipeline, signup, upkeep
 from sinkwatch.model import Age, SourceStatus
-from sinkwatch.sources import planit
+from sinkwatch.sources.planning import planit
 from tests.conftest import NOW, Clock
 from tests.peers.planit import PlanIt, a_case
 from tests.peers.server import Answer, Peer

@@ -32,8 +32,8 @@ from sinkwatch.sources.kinds import KINDS, LOOK_UPS, ONLINE, Source
 if TYPE_CHECKING:
     import geopandas as gpd
 
-    from sinkwatch.sources.download import Downloader
-    from sinkwatch.sources.politeness import HostRule
+    from sinkwatch.sources.outside.download import Downloader
+    from sinkwatch.sources.outside.politeness import HostRule
 
 __all__ = ["KINDS", "LOOK_UPS", "ONLINE", "Source", "Wish", "gather", "host_rules", "recall"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sinkwatch.model import Area, Snapshot, SourceSpec
-    from sinkwatch.sources.download import Downloader
+    from sinkwatch.sources.outside.download import Downloader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Protocol
 
 import geopandas as gpd
@@ -11,32 +12,12 @@ import pandas as pd
 
 from sinkwatch import schemas
 from sinkwatch.model import FRAME_OF_KIND, Surroundings
-from sinkwatch.sources import (
-    applications,
-    bgs_features,
-    code_point,
-    designations,
-    environment_agency,
-    geology,
-    geology_features,
-    geosure,
-    idox,
-    inventory,
-    open_names,
-    open_uprn,
-    openmap_local,
-    overpass,
-    planit,
-    planning_data,
-    postcodes_io,
-    price_paid,
-    tables,
-)
+from sinkwatch.sources import tables
 
 if TYPE_CHECKING:
     from sinkwatch.model import Area, Snapshot, SourceSpec
     from sinkwatch.sources.errand import Errand
-    from sinkwatch.sources.politeness import HostRule
+    from sinkwatch.sources.outside.politeness import HostRule
 
 
 class Source(Protocol):
@@ -83,34 +64,66 @@ class OnlineSource(Source, Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InModule:
+    """A source in a module that is imported when it is first used: a question waits for none."""
+
+    module: str
+    name: str = ""
+
+    def _source(self) -> OnlineSource:
+        module = importlib.import_module(f"sinkwatch.sources.{self.module}")
+        found: OnlineSource = getattr(module, self.name) if self.name else module
+        return found
+
+    def fetch(self, spec: SourceSpec, errand: Errand) -> Snapshot:
+        return self._source().fetch(spec, errand)
+
+    def load(self, snapshot: Snapshot, spec: SourceSpec, area: Area) -> gpd.GeoDataFrame:
+        return self._source().load(snapshot, spec, area)
+
+    def host_rules(self, spec: SourceSpec) -> Mapping[str, HostRule]:
+        return self._source().host_rules(spec)
+
+    def joined(self, first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Let the module say how two frames of its kind become one."""
+        module = importlib.import_module(f"sinkwatch.sources.{self.module}")
+        both: gpd.GeoDataFrame = module.joined(first, second)
+        return both
+
+
+_APPLICATIONS: Final = _InModule(module="planning.applications")
+_CODE_POINT: Final = _InModule(module="ordnance_survey.code_point")
+_INVENTORY: Final = _InModule(module="inventory")
+
 ONLINE: Final[Mapping[str, OnlineSource]] = {
-    "planit": planit,
-    "planning-data": planning_data,
-    "planning-designations": designations,
-    "idox": idox,
-    "code-point-open": code_point,
-    "geology-features": geology_features,
-    "bgs-features": bgs_features.ROCKS,
-    "bgs-boreholes": bgs_features.BOREHOLES,
-    "open-names": open_names,
-    "open-uprn": open_uprn,
-    "openmap-local": openmap_local,
-    "geosure-hex": geosure,
-    "postcodes-io": postcodes_io,
-    "price-paid": price_paid,
-    "overpass": overpass,
-    "environment-agency": environment_agency,
+    "planit": _InModule(module="planning.planit"),
+    "planning-data": _InModule(module="planning.planning_data"),
+    "planning-designations": _InModule(module="planning.designations"),
+    "idox": _InModule(module="planning.idox"),
+    "code-point-open": _CODE_POINT,
+    "open-names": _InModule(module="ordnance_survey.open_names"),
+    "open-uprn": _InModule(module="ordnance_survey.open_uprn"),
+    "openmap-local": _InModule(module="ordnance_survey.openmap_local"),
+    "geology-features": _InModule(module="bgs.geology_features"),
+    "bgs-features": _InModule(module="bgs.bgs_features", name="ROCKS"),
+    "bgs-boreholes": _InModule(module="bgs.bgs_features", name="BOREHOLES"),
+    "geosure-hex": _InModule(module="bgs.geosure"),
+    "environment-agency": _InModule(module="environment_agency"),
+    "postcodes-io": _InModule(module="addresses.postcodes_io"),
+    "price-paid": _InModule(module="addresses.price_paid"),
+    "overpass": _InModule(module="addresses.overpass"),
 }
 """Kinds of source that ask a service on the internet."""
 
 KINDS: Final[Mapping[str, Source]] = {
     **ONLINE,
-    "geology": geology,
-    "sinkholes": inventory,
+    "geology": _InModule(module="geology"),
+    "sinkholes": _INVENTORY,
     "places": tables.PLACES,
     "postcodes": tables.POSTCODES,
     "cases": tables.CASES,
-    "applications": applications,
+    "applications": _APPLICATIONS,
 }
 """Kinds of source that an area file may name."""
 
@@ -175,9 +188,16 @@ SCHEMAS: Final[Mapping[str, schemas.FrameSchema]] = {
 }
 """The contract of each frame."""
 
+
+def _no_applications() -> gpd.GeoDataFrame:
+    from sinkwatch.sources.planning import applications  # noqa: PLC0415 - as all that is in a module
+
+    return applications.empty()
+
+
 EMPTY: Final[Mapping[str, Callable[[], gpd.GeoDataFrame]]] = {
     "cases": tables.CASES.empty,
-    "applications": applications.empty,
+    "applications": _no_applications,
 }
 """What stands for a frame that no source gave and that others read all the same."""
 
@@ -190,9 +210,9 @@ def _stacked(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFr
 
 
 JOINED: Final[Mapping[str, _Join]] = {
-    "sinkholes": inventory.joined,
-    "applications": applications.joined,
-    "postcodes": code_point.joined,
+    "sinkholes": _INVENTORY.joined,
+    "applications": _APPLICATIONS.joined,
+    "postcodes": _CODE_POINT.joined,
     "addresses": _stacked,
     "context": _stacked,
 }

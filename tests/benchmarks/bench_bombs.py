@@ -36,8 +36,8 @@ def report(began, error):
 _GZIP: Final = """
 import time
 from datetime import UTC, datetime
-from sinkwatch.sources.download import Downloader
-from sinkwatch.sources.politeness import HostRule
+from sinkwatch.sources.outside.download import Downloader
+from sinkwatch.sources.outside.politeness import HostRule
 class Notes:
     last_request_at = not_before = lambda self, host: None
     note_request = note_not_before = lambda self, host, at: None

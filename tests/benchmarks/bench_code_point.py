@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from sinkwatch.sources.code_point_archive import AREAS
+from sinkwatch.sources.ordnance_survey.code_point_archive import AREAS
 
 N_ROWS: Final = 1_750_000
 MOST_S: Final = 20.0
@@ -36,7 +36,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from sinkwatch.model import Bounds, SourceSpec
-from sinkwatch.sources import code_point
+from sinkwatch.sources.ordnance_survey import code_point
 from sinkwatch.sources.errand import Errand
 archive, folder = map(Path, sys.argv[1:3])
 bounds = Bounds(min_easting=0, min_northing=0, max_easting=700_000, max_northing=1_300_000)

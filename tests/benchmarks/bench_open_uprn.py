@@ -37,7 +37,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from sinkwatch.model import Bounds, SourceSpec
-from sinkwatch.sources import open_uprn
+from sinkwatch.sources.ordnance_survey import open_uprn
 from sinkwatch.sources.errand import Errand
 archive, folder = map(Path, sys.argv[1:3])
 bounds = Bounds(

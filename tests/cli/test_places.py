@@ -13,8 +13,9 @@ import pytest
 import shapely
 
 from sinkwatch.services import open_services
-from sinkwatch.sources import bgs_records, snapshots
-from sinkwatch.sources.bgs_records import Record
+from sinkwatch.sources import snapshots
+from sinkwatch.sources.bgs import bgs_records
+from sinkwatch.sources.bgs.bgs_records import Record
 from sinkwatch.sources.errand import Errand
 from sinkwatch.store import runs
 

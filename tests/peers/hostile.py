@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sinkwatch.sources.download import Downloader
-from sinkwatch.sources.politeness import HostRule
+from sinkwatch.sources.outside.download import Downloader
+from sinkwatch.sources.outside.politeness import HostRule
 from tests.peers.server import Answer, Asked, Notes, Peer, gzip_bomb
 
 if TYPE_CHECKING:

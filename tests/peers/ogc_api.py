@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from sinkwatch.sources import ogc_features
-from sinkwatch.sources.download import Downloader
+from sinkwatch.sources.bgs import ogc_features
 from sinkwatch.sources.errand import Errand
+from sinkwatch.sources.outside.download import Downloader
 from tests.peers.server import Answer, Notes
 from tests.sources.samples import a_spec
 from tests.world import an_area

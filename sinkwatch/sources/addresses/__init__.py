@@ -1,0 +1,1 @@
+"""Postcodes and addresses that an operator may opt into."""

@@ -1,0 +1,1 @@
+"""Open products of Ordnance Survey, all of them from one API."""

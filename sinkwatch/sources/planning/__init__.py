@@ -1,0 +1,1 @@
+"""Planning applications and designations, from services and from files."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyogrio
 
-from sinkwatch import __version__, geo, pipeline, wording
+from sinkwatch import __version__, geo, intake, wording
 from sinkwatch.errors import SinkwatchError
 from sinkwatch.publish import assets
 
@@ -134,12 +134,12 @@ def _database(services: Services) -> Iterator[Finding]:
 
 
 def _sources(services: Services) -> Iterator[Finding]:
-    for state in pipeline.recall(services).states:
+    for state in intake.recall(services).states:
         status = wording.source_text(state)
         rows = wording.count_text(state.n_rows, "row")
         says = f"{status}, {rows}. {state.problem}".strip()
         yield Finding(
-            check=f"source {state.spec.name}", is_ok=not pipeline.is_troubled(state), says=says
+            check=f"source {state.spec.name}", is_ok=not intake.is_troubled(state), says=says
         )
 
 

@@ -1,4 +1,4 @@
-"""The verbs of the scheduled job: survey, run, deliver, publish; and of a single question."""
+"""The verbs of the scheduled job: run, dry run, publish."""
 
 from __future__ import annotations
 
@@ -14,54 +14,43 @@ from sinkwatch import (
     __version__,
     alerts,
     assess,
-    context,
     explain,
     gazetteer,
     geocode,
+    intake,
     sources,
     survey,
     wording,
 )
-from sinkwatch.errors import BusyError, PlaceError, SourceError
+from sinkwatch.errors import SourceError
 from sinkwatch.model import (
     FRAME_OF_KIND,
-    ONLINE_KINDS,
     PLANNING_KINDS,
-    Assessment,
     Digest,
     Event,
     Findings,
-    Hold,
-    Inputs,
     Message,
     Outcome,
     Place,
-    Snapshot,
-    SourceSpec,
     SourceState,
     SourceStatus,
     Subscription,
 )
-from sinkwatch.sources import snapshots
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     import geopandas as gpd
     from sqlalchemy import Connection
 
-    from sinkwatch.model import Area
     from sinkwatch.publish.site import Written
     from sinkwatch.services import Services
     from sinkwatch.store import Store
-    from sinkwatch.store.runs import SourceNote
 
 LOG = logging.getLogger(__name__)
 
 ALERTS_EXPIRE: Final = timedelta(hours=72)
 """Age at which an alert that could not be delivered is given up."""
-
-_ONLY_SHOWN: Final = frozenset({"backdrop", "context"})
 
 _WAITING: Final = (Outcome.CREATED, Outcome.SENDING, Outcome.TEMPORARY_FAILURE)
 
@@ -96,292 +85,7 @@ class RunReport:
     @property
     def troubled(self) -> tuple[SourceState, ...]:
         """Return the sources that are stale, on hold or failed."""
-        return tuple(state for state in self.findings.sources if is_troubled(state))
-
-
-def is_troubled(state: SourceState) -> bool:
-    """
-    Tell whether the operator has to look after a source.
-
-    Parameters
-    ----------
-    state
-        The source.
-
-    Returns
-    -------
-    troubled
-        True if it is stale, on hold or could not be read; not if it was never set up.
-    """
-    return state.status in (SourceStatus.FAILED, SourceStatus.HELD, SourceStatus.STALE)
-
-
-def recall(services: Services) -> Inputs:
-    """
-    Return what is held, without asking anybody.
-
-    Parameters
-    ----------
-    services
-        With area and state folder; no database is made if there is none.
-
-    Returns
-    -------
-    inputs
-        What ships with sinkwatch and what earlier runs have kept.
-    """
-    if not services.has_store():
-        return sources.recall(services.area, None, lambda _: None, now=services.clock())
-    with services.store() as store:
-        memory = recollect(services, store)
-    return memory.recall(services.area, None, now=services.clock())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """
-    What the database knows of the sources.
-
-    Attributes
-    ----------
-    held
-        The last good snapshot of each, by name.
-    holds
-        Those of which nothing new is used, by name.
-    notes
-        How each stood after the last run that asked it, by name.
-    """
-
-    held: Mapping[str, Snapshot]
-    holds: Mapping[str, Hold]
-    notes: Mapping[str, SourceNote]
-
-    def recall(self, area: Area, folder: Path | None, *, now: datetime) -> Inputs:
-        """
-        Return what is held, and what went wrong when it was last asked for.
-
-        Parameters
-        ----------
-        area
-            The area.
-        folder
-            Where copies are kept of what was never taken in; None to write nothing at all.
-        now
-            The present time, UTC.
-
-        Returns
-        -------
-        inputs
-            A service that failed at the last asking has failed still: nothing was asked since.
-        """
-        inputs = sources.recall(area, folder, self.held.get, now=now, holds=self.holds)
-        return replace(inputs, states=tuple(self._as_last_asked(state) for state in inputs.states))
-
-    def _as_last_asked(self, state: SourceState) -> SourceState:
-        note = self.notes.get(state.spec.name)
-        is_told = state.spec.kind in ONLINE_KINDS and not state.spec.switched_off
-        if note is None or not is_told or note.status is not SourceStatus.FAILED:
-            return state
-        if state.hold is not None:
-            return state
-        return replace(state, status=SourceStatus.FAILED, problem=note.problem)
-
-
-def recollect(services: Services, store: Store) -> Memory:
-    """
-    Read what the database knows of the sources.
-
-    Parameters
-    ----------
-    services
-        With the area.
-    store
-        Open.
-
-    Returns
-    -------
-    memory
-        As it stands now.
-    """
-    from sinkwatch.store import holds, runs  # noqa: PLC0415 - `check` without a database skips SQLAlchemy
-
-    with store.read() as connection:
-        found = {spec.name: runs.held(connection, spec.name) for spec in services.area.sources}
-        return Memory(
-            held={name: snapshot for name, snapshot in found.items() if snapshot is not None},
-            holds=holds.standing(connection),
-            notes={note.source: note for note in runs.source_notes(connection)},
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """
-    What is known at one place, and round it.
-
-    Attributes
-    ----------
-    assessment
-        With its reasons.
-    context
-        What surrounds the place and decides no band, each one or more sentences; empty where
-        nothing of it is held.
-    """
-
-    assessment: Assessment
-    context: tuple[str, ...] = ()
-
-
-def check(services: Services, words: str) -> Answer:
-    """
-    Say what is known at a place.
-
-    Parameters
-    ----------
-    services
-        With the area.
-    words
-        A postcode, position, grid reference, site id or application reference.
-
-    Returns
-    -------
-    answer
-        The assessment with its reasons, and what surrounds the place.
-
-    Raises
-    ------
-    PlaceError
-        If the words name no place.
-    CoverageError
-        If the place lies outside Great Britain.
-    """
-    area = services.area
-    if services.has_store() and any(_may_be_held(services, spec) for spec in area.sources):
-        return _answered_from_store(services, words)
-    grounds = tuple(spec for spec in area.sources if spec.kind not in PLANNING_KINDS)
-    try:
-        inputs = sources.recall(
-            replace(area, sources=grounds), None, lambda _: None, now=services.clock()
-        )
-        return _answered(area, inputs, words)
-    except (PlaceError, SourceError):
-        # Only an application's reference and what an operator has taken in need the database;
-        # no other question waits for it to be opened.
-        return _answered(area, recall(services), words)
-
-
-def _may_be_held(services: Services, spec: SourceSpec) -> bool:
-    """Tell whether a run may have let in, or kept back, something of what decides an answer."""
-    if spec.kind in PLANNING_KINDS:
-        return False
-    if spec.path is not None:
-        return not snapshots.ships(spec)
-    return (services.snapshots() / spec.name).is_dir()
-
-
-def _answered_from_store(services: Services, words: str) -> Answer:
-    """Answer from what earlier runs have let in; look a postcode up that no list has."""
-    told = _without_what_is_only_shown(services)
-    try:
-        return _answered(told.area, recall(told), words)
-    except PlaceError:
-        if not look_up(services, words):
-            raise
-    return _answered(told.area, recall(told), words)
-
-
-def _without_what_is_only_shown(services: Services) -> Services:
-    """Leave out the frames that no answer speaks of: one of them, the backdrop, is large."""
-    told = (spec for spec in services.area.sources if FRAME_OF_KIND[spec.kind] not in _ONLY_SHOWN)
-    return replace(services, area=replace(services.area, sources=tuple(told)))
-
-
-def look_up(services: Services, words: str) -> bool:
-    """
-    Ask for a postcode that no list held has, if the operator has opted into such a service.
-
-    Parameters
-    ----------
-    services
-        Clock, store, area and the way out.
-    words
-        Perhaps a postcode.
-
-    Returns
-    -------
-    asked
-        False if it is no postcode of the area, or there is nobody to ask.
-    """
-    postcode = gazetteer.normalised_postcode(words)
-    names = [
-        spec.name
-        for spec in services.area.sources
-        if spec.kind in sources.LOOK_UPS and not spec.switched_off
-    ]
-    if postcode is None or postcode.partition(" ")[0] not in services.area.outcodes or not names:
-        return False
-    try:
-        refresh(services, names, wanted=(postcode,))
-    except BusyError:
-        LOG.warning("a run is at work: a postcode is not looked up now")
-        return False
-    return True
-
-
-def refresh(
-    services: Services, names: Collection[str], *, wanted: tuple[str, ...] = ()
-) -> tuple[SourceState, ...]:
-    """
-    Ask sources now, and keep what passes the gates; nothing is alerted or published.
-
-    Parameters
-    ----------
-    services
-        Clock, store, area and the way out.
-    names
-        Of the sources.
-    wanted
-        Postcodes to look up that no list held has.
-
-    Returns
-    -------
-    states
-        How the sources that were asked stand now.
-
-    Raises
-    ------
-    BusyError
-        If a run is at work.
-    """
-    now = services.clock()
-    with services.lock(), services.store() as store:
-        memory = recollect(services, store)
-        inputs = sources.gather(
-            services.area,
-            services.snapshots(),
-            memory.held.get,
-            now=now,
-            downloader=services.downloader(store),
-            wish=sources.Wish(holds=memory.holds, ask_now=names, wanted=wanted),
-        )
-        asked = tuple(found for found in inputs.states if found.spec.name in names)
-        with store.begin() as connection:
-            note_sources(connection, asked, now)
-    return asked
-
-
-def _answered(area: Area, inputs: Inputs, words: str) -> Answer:
-    place = gazetteer.find(survey.names(area, inputs), words)
-    assessment = explain.place(survey.know(area, inputs), place)
-    return Answer(assessment=assessment, context=_context(area, inputs, place))
-
-
-def _context(area: Area, inputs: Inputs, place: Place) -> tuple[str, ...]:
-    """Say what surrounds a place; nothing of one outside, where nobody was asked what there is."""
-    if place.easting is None or place.northing is None:
-        return ()
-    is_inside = area.bounds.holds(place.easting, place.northing)
-    return context.of_place(place, inputs.surroundings) if is_inside else ()
+        return tuple(state for state in self.findings.sources if intake.is_troubled(state))
 
 
 def run(
@@ -423,7 +127,7 @@ def run(
         n_delivered = delivery.deliver(services, store, services.mailer())
         published = publish(services, findings)
         n_waiting = _n_waiting(store)
-        tidy(services, store, now)
+        intake.tidy(services, store, now)
     LOG.info(
         "run: %d events, %d queued, %d delivered, %s",
         len(events),
@@ -450,7 +154,7 @@ def _found(
     offline: bool,
     must_read: frozenset[str],
 ) -> survey.Surveyed:
-    memory, folder = recollect(services, store), services.snapshots()
+    memory, folder = intake.recollect(services, store), services.snapshots()
     if offline:
         inputs = memory.recall(services.area, folder, now=now)
     else:
@@ -546,7 +250,7 @@ def _plan(
     silent_since = _silent_since(connection, findings)
     complete = {alerts.APPLICATION: _all_answered(connection, findings, now)}
     lost = _lost(connection, findings)
-    note_sources(connection, findings.sources, now)
+    intake.note_sources(connection, findings.sources, now)
     changes = [
         change
         for kind, facts in _facts(surveyed, lost).items()
@@ -572,29 +276,6 @@ def _plan(
     }
     runs.finish(connection, run_id, now, "done", summary)
     return news, messages
-
-
-def note_sources(connection: Connection, states: Iterable[SourceState], now: datetime) -> None:
-    """
-    Keep how the sources stand, what is in use of them, and what waits for a person.
-
-    Parameters
-    ----------
-    connection
-        Of a writing transaction.
-    states
-        How each stands after it was asked.
-    now
-        Time of asking, UTC.
-    """
-    from sinkwatch.store import holds, runs  # noqa: PLC0415 - with the store
-
-    for state in states:
-        runs.note_source(connection, state, now)
-        if state.hold is not None:
-            holds.keep(connection, state.spec.name, state.hold)
-        elif state.status is SourceStatus.GOOD:
-            holds.lift(connection, state.spec.name)
 
 
 def _all_answered(connection: Connection, findings: Findings, now: datetime) -> bool:
@@ -814,27 +495,6 @@ class Letters:
             message_id=self.services.new_message_id(),
             at=now,
         )
-
-
-def tidy(services: Services, store: Store, now: datetime) -> None:
-    """
-    Remove copies of sources that have been out of use for long.
-
-    Parameters
-    ----------
-    services
-        With the folder of snapshots.
-    store
-        Open; knows what is in use.
-    now
-        The present time, UTC.
-    """
-    memory = recollect(services, store)
-    waiting = [hold.candidate for hold in memory.holds.values() if hold.candidate is not None]
-    kept = {snapshot.path for snapshot in (*memory.held.values(), *waiting)}
-    n_removed = snapshots.prune(services.snapshots(), kept, now=now)
-    if n_removed:
-        LOG.info("snapshots: %d files out of use removed", n_removed)
 
 
 def _n_waiting(store: Store) -> int:

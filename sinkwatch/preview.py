@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sinkwatch import alerts, gazetteer, pipeline, survey, wording
+from sinkwatch import alerts, gazetteer, intake, pipeline, survey, wording
 from sinkwatch.model import (
     Change,
     Digest,
@@ -57,7 +57,7 @@ def message(services: Services, words: str) -> Message:
     PlaceError
         If the words name no postcode that is held.
     """
-    inputs = pipeline.recall(services)
+    inputs = intake.recall(services)
     surveyed = survey.surveyed(services.area, inputs)
     findings = surveyed.findings
     place = gazetteer.postcode(survey.names(services.area, inputs), words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from sinkwatch import gazetteer, pipeline, survey
+from sinkwatch import gazetteer, intake, survey
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import Place, Subscription, SubscriptionId
 from sinkwatch.notify import addresses
@@ -75,13 +75,13 @@ def _place(services: Services, postcode: str) -> Place:
     try:
         return gazetteer.postcode(_names(services), postcode)
     except PlaceError:
-        if not pipeline.look_up(services, postcode):
+        if not intake.look_up(services, postcode):
             raise
     return gazetteer.postcode(_names(services), postcode)
 
 
 def _names(services: Services) -> gazetteer.Gazetteer:
-    return survey.names(services.area, pipeline.recall(services))
+    return survey.names(services.area, intake.recall(services))
 
 
 def listing(services: Services) -> tuple[Subscription, ...]:

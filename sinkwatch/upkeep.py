@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sinkwatch import pipeline, sources
+from sinkwatch import intake, sources
 from sinkwatch.errors import ConfigError, SourceError
 from sinkwatch.model import Hold, Snapshot, SourceSpec, SourceState
 from sinkwatch.sources import inventory, snapshots
@@ -34,7 +34,7 @@ def state(services: Services, name: str) -> SourceState:
     Returns
     -------
     state
-        As `pipeline.recall` has it.
+        As `intake.recall` has it.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def state(services: Services, name: str) -> SourceState:
         If the area has no such source.
     """
     spec = _named(services, name)
-    states = pipeline.recall(services).states
+    states = intake.recall(services).states
     return next(found for found in states if found.spec.name == spec.name)
 
 
@@ -80,7 +80,7 @@ def _frames(services: Services, specs: Sequence[SourceSpec]) -> list[gpd.GeoData
     wanted = {spec.name for spec in specs}
     return [
         sources.KINDS[found.spec.kind].load(found.snapshot, found.spec, services.area)
-        for found in pipeline.recall(services).states
+        for found in intake.recall(services).states
         if found.spec.name in wanted and found.snapshot is not None
     ]
 
@@ -128,7 +128,7 @@ def refresh(services: Services, names: Sequence[str] = ()) -> tuple[SourceState,
     specs = [_asked_here(services, name) for name in names] or [
         spec for spec in services.area.sources if not spec.switched_off
     ]
-    return pipeline.refresh(services, frozenset(spec.name for spec in specs))
+    return intake.refresh(services, frozenset(spec.name for spec in specs))
 
 
 def hold(services: Services, name: str) -> None:
@@ -181,7 +181,7 @@ def accept(services: Services, name: str) -> Snapshot | None:
 
     spec = _named(services, name)
     with services.lock(), services.store() as store:
-        held = pipeline.recollect(services, store).holds.get(spec.name)
+        held = intake.recollect(services, store).holds.get(spec.name)
         if held is None:
             raise ConfigError(
                 f"source {name}", "is not on hold", "`sinkwatch sources list` says which are"

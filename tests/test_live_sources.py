@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
-from sinkwatch import cli, pipeline, signup
+from sinkwatch import cli, intake, questions, signup
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import EventKind, SourceStatus
 from sinkwatch.sources.ordnance_survey import code_point
@@ -223,7 +223,7 @@ def test_places_that_only_these_sources_know_can_be_asked_about(
 
 def test_a_street_that_is_in_two_towns_is_not_guessed(world: World) -> None:
     with pytest.raises(PlaceError, match="Example Lane, Masham; Example Lane, Ripon"):
-        pipeline.check(world.services, "Example Lane")
+        questions.check(world.services, "Example Lane")
 
 
 def test_an_application_with_no_point_is_placed_by_its_street(first: World) -> None:
@@ -360,7 +360,7 @@ def test_a_postcode_that_no_list_has_is_looked_up_once(world: World) -> None:
     assert len(peer.asked) == 1
     added = [s for s in signup.listing(world.services) if s.postcode == "HG4 7ZZ"]
     assert [(s.easting, s.northing) for s in added] == [(431_000.0, 470_000.0)] * 2
-    held = pipeline.recall(world.services).surroundings.looked_up
+    held = intake.recall(world.services).surroundings.looked_up
     assert held is not None
     assert held["postcode"].tolist() == ["HG4 7ZZ", "HG4 9ZZ"]
 

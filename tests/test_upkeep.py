@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from sinkwatch.services import Services
     from tests.conftest import Clock
 
-TITLES = "reference,description,status,easting,northing\n"
+TITLES = "reference,description,status\n"
 
 
 def applications(n: int) -> str:
-    """Return a file of so many applications on the Old Auction Mart."""
-    rows = (f"26/{number},House {number},pending,431579,471829\n" for number in range(n))
+    """Return a file of so many applications, none with a place."""
+    rows = (f"26/{number},House {number},pending\n" for number in range(n))
     return TITLES + "".join(rows)
 
 

@@ -126,15 +126,15 @@ def watch(config_path: Path | None) -> None:
 @options.as_json
 def publish(*, config_path: Path | None, as_json: bool) -> int:
     """Build the published site alone, from what is held."""
-    from sinkwatch import pipeline, survey
+    from sinkwatch import intake, pipeline, survey
     from sinkwatch.services import open_services
 
     services = open_services(config_path)
-    findings = survey.findings(services.area, pipeline.recall(services))
+    findings = survey.findings(services.area, intake.recall(services))
     with services.lock():
         written = pipeline.publish(services, findings)
     if as_json:
         options.echo_json({"map": str(written.path / "index.html"), "changed": written.changed})
     else:
         click.echo(f"Map: {written.path / 'index.html'}")
-    return TROUBLED if any(pipeline.is_troubled(state) for state in findings.sources) else DONE
+    return TROUBLED if any(intake.is_troubled(state) for state in findings.sources) else DONE

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sinkwatch.model import Band, BandStyle
-    from sinkwatch.pipeline import Answer
+    from sinkwatch.questions import Answer
 
 
 @click.command()
@@ -29,11 +29,11 @@ def check(*, place: str, config_path: Path | None, as_json: bool) -> None:
     PLACE is a postcode, "easting,northing", "latitude,longitude", a grid reference, a site id
     such as auction-mart, or an application reference.
     """
-    from sinkwatch import pipeline
+    from sinkwatch import questions
     from sinkwatch.services import open_services
 
     services = open_services(config_path)
-    answer = pipeline.check(services, place)
+    answer = questions.check(services, place)
     styles = services.area.parameters.table.styles
     if as_json:
         options.echo_json(_facts(answer, styles))
@@ -132,13 +132,13 @@ def assess(  # noqa: PLR0913 - one parameter for each option
     Both are CSV or both GeoParquet. A CSV has easting and northing, or longitude and latitude;
     a column position_uncertainty_m is used where there is one.
     """
-    from sinkwatch import bulk, pipeline, survey
+    from sinkwatch import bulk, intake, survey
     from sinkwatch.services import open_services
 
     if target.exists() and not overwrite:
         raise ConfigError(str(target), "is there already", "Name another file, or add --overwrite")
     services = open_services(config_path)
-    knowledge = survey.know(services.area, pipeline.recall(services))
+    knowledge = survey.know(services.area, intake.recall(services))
     with _Progress() as progress:
         report = bulk.assess_file(
             knowledge.hazard,

@@ -25,10 +25,10 @@ def sources() -> None:
 @options.as_json
 def list_sources(*, config_path: Path | None, as_json: bool) -> int:
     """List the sources: status, age, edition, rows, gate, when next due, licence."""
-    from sinkwatch import pipeline
+    from sinkwatch import intake
     from sinkwatch.services import open_services
 
-    states = pipeline.recall(open_services(config_path)).states
+    states = intake.recall(open_services(config_path)).states
     _print_all(states, as_json=as_json)
     return _exit_code(states)
 
@@ -100,9 +100,9 @@ def hold_source(*, name: str, config_path: Path | None) -> None:
 
 
 def _exit_code(states: Iterable[SourceState]) -> int:
-    from sinkwatch import pipeline
+    from sinkwatch import intake
 
-    return TROUBLED if any(pipeline.is_troubled(state) for state in states) else DONE
+    return TROUBLED if any(intake.is_troubled(state) for state in states) else DONE
 
 
 def _print_all(states: Iterable[SourceState], *, as_json: bool) -> None:

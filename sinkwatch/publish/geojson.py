@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -92,9 +93,14 @@ def _dumps(value: object) -> str:
 def _shape(geometry: BaseGeometry | None) -> dict[str, object] | None:
     if geometry is None or geometry.is_empty:
         return None
-    oriented = shapely.orient_polygons(shapely.transform(shapely.force_2d(geometry), _to_degrees))
-    shape: dict[str, object] = json.loads(shapely.to_geojson(oriented))
+    shape: dict[str, object] = json.loads(_text(geometry))
     return shape
+
+
+@functools.lru_cache(maxsize=20_000)  # each shape is drawn on both pages, and on the next day's
+def _text(geometry: BaseGeometry) -> str:
+    oriented = shapely.orient_polygons(shapely.transform(shapely.force_2d(geometry), _to_degrees))
+    return str(shapely.to_geojson(oriented))
 
 
 def _to_degrees(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -34,8 +34,9 @@ def build(findings: Findings, *, version: str, contact: str = "") -> dict[str, b
     """
     gathered = things.gather(findings)
     frame = Frame(findings=findings, things=gathered, version=version, contact=contact)
-    online = webmap.draw(findings, gathered, tiles=webmap.OPENSTREETMAP)
-    offline = webmap.draw(findings, gathered, tiles=None)
+    sketch = webmap.Sketch.of(findings, gathered)
+    online = webmap.draw(sketch, tiles=webmap.OPENSTREETMAP)
+    offline = webmap.draw(sketch, tiles=None)
     files = downloads.gather(findings)
     pages = {
         "index.html": page.linked(frame, online, files),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 import folium
 import shapely
@@ -113,7 +114,7 @@ class _Part:
 
     name: str
     shapes: Sequence[Shape]
-    element: folium.GeoJson
+    make: Callable[[], folium.GeoJson]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +127,61 @@ class _Layer:
     is_shown: bool = True
 
 
-def draw(findings: Findings, things: Things, *, tiles: Tiles | None) -> Drawing:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sketch:
+    """
+    All that is to be drawn, cut and placed once for both editions of the page.
+
+    Attributes
+    ----------
+    findings, things
+        Of one run.
+    below
+        The backdrop.
+    layers
+        What lies over it, from below.
+    """
+
+    findings: Findings
+    things: Things
+    below: Sequence[backdrop.Part]
+    layers: Sequence[_Layer]
+
+    @classmethod
+    def of(cls, findings: Findings, things: Things) -> Self:
+        """
+        Put together what is to be drawn.
+
+        Parameters
+        ----------
+        findings
+            Of one run.
+        things
+            What `things.gather` returns for them.
+
+        Returns
+        -------
+        sketch
+            For `draw`.
+        """
+        below = backdrop.parts(findings, things)
+        layers_above = _layers(findings, things)
+        return cls(
+            findings=findings,
+            things=things,
+            below=below,
+            layers=[*_backdrop_layers(below), *layers_above],
+        )
+
+
+def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
     """
     Draw the map.
 
     Parameters
     ----------
-    findings
-        Of one run.
-    things
-        What `things.gather` returns for them.
+    sketch
+        What is to be drawn.
     tiles
         A background to offer, off at first; None for a map that can make no request.
 
@@ -144,8 +190,7 @@ def draw(findings: Findings, things: Things, *, tiles: Tiles | None) -> Drawing:
     drawing
         The same for the same input: folium's random names are replaced.
     """
-    below = backdrop.parts(findings, things)
-    drawn = [*_backdrop_layers(below), *_layers(findings, things)]
+    findings, below = sketch.findings, sketch.below
     view = _map(findings)
     for name, z_index in (_PANES | (backdrop.PANES if below else {})).items():
         pane = CustomPane(name, z_index=z_index, pointer_events=name not in _DEAF_PANES)
@@ -154,15 +199,15 @@ def draw(findings: Findings, things: Things, *, tiles: Tiles | None) -> Drawing:
         _add(view, _background(tiles), "tiles")
         for number, each in enumerate(findings.area.overlays, start=1):
             _add(view, overlay.layer(each), f"overlay_{number}")
-    for layer in drawn:
+    for layer in sketch.layers:
         group = folium.FeatureGroup(name=layer.title, show=layer.is_shown)
         _add(view, group, layer.name)
         for part in layer.parts:
-            _add(group, part.element, part.name)
-    for name, control in _controls(things).items():
+            _add(group, part.make(), part.name)
+    for name, control in _controls(sketch.things).items():
         _add(view, control, name)
     script = _script(view) + (_backdrop_script(findings, below) if below else "")
-    return Drawing(element_id=view.get_name(), words=_words(findings, drawn), script=script)
+    return Drawing(element_id=view.get_name(), words=_words(findings, sketch.layers), script=script)
 
 
 def _backdrop_layers(below: Sequence[backdrop.Part]) -> list[_Layer]:
@@ -232,16 +277,19 @@ def _layers(findings: Findings, things: Things) -> list[_Layer]:
 
 
 def _outlines(name: str, shapes: Sequence[Shape], pane: str) -> _Part:
-    return _Part(name=name, shapes=shapes, element=_geojson(shapes, pane=pane))
+    return _Part(name=name, shapes=shapes, make=partial(_geojson, shapes, pane=pane))
 
 
 def _circles(name: str, shapes: Sequence[Shape]) -> _Part:
-    return _Part(name=name, shapes=shapes, element=_geojson(shapes, marker=folium.Circle(radius=1)))
+    def make() -> folium.GeoJson:
+        return _geojson(shapes, marker=folium.Circle(radius=1))
+
+    return _Part(name=name, shapes=shapes, make=make)
 
 
 def _points(name: str, shapes: Sequence[Shape], function: str) -> _Part:
     maker = JsCode(f"sinkwatch.{function}")
-    return _Part(name=name, shapes=shapes, element=_geojson(shapes, point_to_layer=maker))
+    return _Part(name=name, shapes=shapes, make=partial(_geojson, shapes, point_to_layer=maker))
 
 
 def _geojson(

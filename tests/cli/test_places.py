@@ -165,8 +165,8 @@ class TestCheck:
 
     def test_a_question_waits_for_no_library_that_it_does_not_need(self) -> None:
         words = (
-            "import sys; from sinkwatch import pipeline; from sinkwatch.services import "
-            "open_services; pipeline.check(open_services(), 'HG4 1HS'); print(*sys.modules)"
+            "import sys; from sinkwatch import questions; from sinkwatch.services import "
+            "open_services; questions.check(open_services(), 'HG4 1HS'); print(*sys.modules)"
         )
         loaded = subprocess.run(
             [sys.executable, "-c", words], check=True, capture_output=True, text=True

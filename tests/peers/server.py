@@ -61,7 +61,9 @@ class Peer:
 
     @contextmanager
     def running(self) -> Iterator[Peer]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.002}
+        )
         thread.start()
         try:
             yield self

@@ -77,7 +77,7 @@ def on(findings: Findings, frame: gpd.GeoDataFrame, credit: str = CREDIT) -> Fin
 
 
 def drawn(findings: Findings) -> Drawing:
-    return webmap.draw(findings, things.gather(findings), tiles=None)
+    return webmap.draw(webmap.Sketch.of(findings, things.gather(findings)), tiles=None)
 
 
 def parts(findings: Findings) -> dict[str, backdrop.Part]:

@@ -27,12 +27,12 @@ def gathered(findings: Findings) -> Things:
 
 @pytest.fixture(scope="module")
 def online(findings: Findings, gathered: Things) -> Drawing:
-    return webmap.draw(findings, gathered, tiles=webmap.OPENSTREETMAP)
+    return webmap.draw(webmap.Sketch.of(findings, gathered), tiles=webmap.OPENSTREETMAP)
 
 
 @pytest.fixture(scope="module")
 def offline(findings: Findings, gathered: Things) -> Drawing:
-    return webmap.draw(findings, gathered, tiles=None)
+    return webmap.draw(webmap.Sketch.of(findings, gathered), tiles=None)
 
 
 def _said(drawing: Drawing) -> dict[str, dict[str, dict[str, object]]]:
@@ -62,7 +62,7 @@ def test_words_reach_our_own_script_as_they_are_and_cannot_end_it(online: Drawin
 def test_the_same_findings_are_drawn_with_the_same_bytes(
     findings: Findings, gathered: Things, online: Drawing
 ) -> None:
-    assert webmap.draw(findings, gathered, tiles=webmap.OPENSTREETMAP) == online
+    assert webmap.draw(webmap.Sketch.of(findings, gathered), tiles=webmap.OPENSTREETMAP) == online
 
 
 def test_a_background_is_offered_only_online_and_not_switched_on(
@@ -246,7 +246,7 @@ def test_the_first_view_holds_what_is_recorded(online: Drawing, gathered: Things
 
 def test_an_area_where_nothing_is_recorded_still_has_a_map(findings: Findings) -> None:
     empty = with_nothing(findings)
-    drawing = webmap.draw(empty, things.gather(empty), tiles=None)
+    drawing = webmap.draw(webmap.Sketch.of(empty, things.gather(empty)), tiles=None)
     assert "fitBounds" not in drawing.script
     assert "undefined" not in drawing.script
     assert set(style.ZONE_COLOURS) == {GeologyClass.A, GeologyClass.B, GeologyClass.C}

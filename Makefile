@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-JOBS ?= 2
+JOBS ?= 3
 ENVIRONMENT = PYTHON='$(PYTHON)' VENV='$(VENV)' sh .build/environment
 VENV_PYTHON = $(VENV)/bin/python
 

@@ -360,8 +360,6 @@ ONLINE_KINDS: Final = frozenset(
 )
 """Kinds of source that ask a service on the internet, if the operator has switched that on."""
 
-GROUND_KINDS: Final = frozenset({"geology", "geology-features"})
-"""Kinds of source that give zones."""
 
 CONTEXT_KINDS: Final = frozenset(
     {
@@ -1083,7 +1081,7 @@ class Findings:
 
     def __post_init__(self) -> None:
         """Refuse outlines that their licence keeps here: whatever is published is made of this."""
-        grounds = [s for s in self.sources if s.spec.is_restricted and s.spec.kind in GROUND_KINDS]
+        grounds = [s for s in self.sources if s.spec.is_restricted and s.spec.kind in GEOLOGY_KINDS]
         if grounds and (len(self.zones) or len(self.edges)):
             raise ConfigError(
                 f"source {grounds[0].spec.name}",

@@ -25,6 +25,35 @@ settings.load_profile("sinkwatch")
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
 
+CORE = frozenset(
+    f"test_{name}.py"
+    for name in (
+        "alerts",
+        "assess",
+        "context",
+        "explain",
+        "gazetteer",
+        "geo",
+        "geocode",
+        "hazard",
+        "model",
+        "schemas",
+        "sites",
+        "style",
+        "survey",
+        "wording",
+    )
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the pure core by the file that they stand in."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.parent == here and item.path.name in CORE:
+            item.add_marker(pytest.mark.core)
+
+
 class Clock:
     """A clock that stands still until it is told to move."""
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import doctest
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -360,3 +362,62 @@ def test_an_application_with_a_boundary_is_known_to_its_edge() -> None:
     assert place.geometry == ground
     assert place.position_uncertainty_m == geo.BOUNDARY_UNCERTAINTY_M
     assert gazetteer.of_application(row.drop("boundary")).position_uncertainty_m == 71.0
+
+
+# ── Streets and addressable locations ────────────────────────────────────────────────────────
+
+
+def with_lists() -> gazetteer.Gazetteer:
+    """One that also knows two High Streets, a village and two addressable locations."""
+    streets = geo.bng_frame(
+        {
+            "name_id": ["osgb1", "osgb2", "osgb3", "osgb4"],
+            "name": ["High Street", "High Street", "Mill Lane", "Nether Ash"],
+            "local_type": ["Named Road", "Named Road", "Named Road", "Village"],
+            "postcode_district": pd.Series(["SM1", "SM2", "SM1", None], dtype="str"),
+            "populated_place": pd.Series(["Far Ash", "Nether Ash", None, None], dtype="str"),
+            "position_uncertainty_m": [80.0, 60.0, 40.0, 900.0],
+        },
+        [431_000.0, 432_000.0, 433_000.0, 432_100.0],
+        [471_000.0, 472_000.0, 473_000.0, 472_100.0],
+    )
+    addresses = geo.bng_frame(
+        {
+            "address_id": ["uprn/100", "osm/node/7", "prices/1"],
+            "address": pd.Series([None, "1 Mill Lane", "2 Mill Lane"], dtype="str"),
+            "postcode": pd.Series([None] * 3, dtype="str"),
+            "position_uncertainty_m": [10.0, 25.0, np.nan],
+        },
+        [431_100.0, 431_200.0, np.nan],
+        [471_100.0, 471_200.0, np.nan],
+    )
+    return replace(names(), names=streets, addresses=addresses)
+
+
+@pytest.mark.parametrize(
+    ("words", "label", "kind", "easting"),
+    [
+        ("mill lane", "Mill Lane", PlaceKind.STREET, 433_000),
+        ("High Street, far ash", "High Street, Far Ash", PlaceKind.STREET, 431_000),
+        ("Nether Ash", "Nether Ash", PlaceKind.VILLAGE, 432_100),
+        ("UPRN/100", "uprn/100", PlaceKind.POSITION, 431_100),
+        ("osm/node/7", "1 Mill Lane", PlaceKind.POSITION, 431_200),
+    ],
+)
+def test_a_street_a_village_and_an_addressable_location_are_found(
+    words: str, label: str, kind: PlaceKind, easting: float
+) -> None:
+    place = gazetteer.find(with_lists(), words)
+    assert (place.label, place.kind, place.easting) == (label, kind, easting)
+    assert "not a house" in place.basis or "addressable location" in place.basis
+
+
+def test_of_two_streets_of_one_name_neither_is_picked() -> None:
+    with pytest.raises(PlaceError, match="High Street, Far Ash; High Street, Nether Ash"):
+        gazetteer.find(with_lists(), "High Street")
+
+
+@pytest.mark.parametrize("words", ["prices/1", "uprn/999", "Low Street", "High Street, Nowhere"])
+def test_what_the_lists_do_not_place_is_refused(words: str) -> None:
+    with pytest.raises(PlaceError, match="names no place that is held"):
+        gazetteer.find(with_lists(), words)

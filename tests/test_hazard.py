@@ -6,7 +6,7 @@ import shapely
 
 from sinkwatch import geo, hazard, schemas
 from sinkwatch.errors import ConfigError, SchemaError
-from sinkwatch.model import GeologyClass
+from sinkwatch.model import Bounds, GeologyClass
 from tests.world import a_zone, ground
 
 OURS = {"A": "A", "B": "B", "C": "C"}
@@ -149,3 +149,16 @@ def test_the_edge_of_a_hole_looks_out_into_the_hole() -> None:
     (line,) = lines(hazard.edges(ground(a_zone("Z", "A", hole, sides_m={"east": 500})))).values()
     # Outwards to the east lie the far right side, and the left side of the hole.
     assert line.equals(shapely.MultiLineString([[(100, 0), (100, 100)], [(40, 40), (40, 60)]]))
+
+
+def test_where_a_zone_was_cut_to_fit_there_is_no_edge() -> None:
+    window = Bounds(min_easting=0, min_northing=0, max_easting=100, max_northing=300)
+    tall = shapely.box(0, 100, 60, 200)
+    sides = dict.fromkeys(("north", "east", "south", "west"), 50.0)
+    whole = ground(a_zone("Z", "C", tall, sides_m=sides)).assign(geology_class=3)
+    cut = whole.assign(drawn_within=[window])
+    west = shapely.LineString([(0, 100), (0, 200)])
+    drawn = shapely.union_all(hazard.edges(cut).geometry.to_numpy())
+    assert shapely.union_all(hazard.edges(whole).geometry.to_numpy()).covers(west)
+    assert not drawn.intersects(shapely.LineString([(0, 110), (0, 190)]))
+    assert drawn.covers(shapely.LineString([(60, 100), (60, 200)]))

@@ -3,17 +3,17 @@ from __future__ import annotations
 import doctest
 import math
 from dataclasses import FrozenInstanceError, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sinkwatch import model
 from sinkwatch.errors import ConfigError
-from sinkwatch.model import Band, Bounds, GeologyClass
+from sinkwatch.model import Band, Bounds, GeologyClass, Overlay
 from tests.world import a_place, an_area, band_table, parameters
 
 if TYPE_CHECKING:
-    from sinkwatch.model import BandTable
+    from sinkwatch.model import Area, BandTable, Findings
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
@@ -204,3 +204,49 @@ def test_a_fingerprint_knows_content_and_not_order() -> None:
     assert one != model.fingerprint({"band": 5, "note": "é"})
     assert len(one) == model.FINGERPRINT_LENGTH
     assert set(one) <= set("0123456789abcdef")
+
+
+def an_overlay(**changes: Any) -> Overlay:  # noqa: ANN401 - any field
+    given = {
+        "title": "Rock & till",
+        "url": "https://maps.example/wms",
+        "layers": ("rock", "till.1"),
+        "credit": "© a survey",
+        "credit_url": "https://maps.example/",
+    }
+    return Overlay(**{**given, **changes})
+
+
+def test_an_overlay_names_its_server() -> None:
+    assert (an_overlay().host, an_overlay().origin) == ("maps.example", "https://maps.example")
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"title": "<b>"}, "it is empty or holds one of"),
+        ({"credit": " "}, "it is empty or holds one of"),
+        ({"url": "http://maps.example/wms"}, "it is no plain https address"),
+        ({"layers": ()}, "none is named"),
+        ({"layers": ("a&b",)}, "or one is no layer's name"),
+    ],
+)
+def test_an_overlay_that_a_page_could_not_bear_is_refused(
+    changes: dict[str, Any], rule: str
+) -> None:
+    with pytest.raises(ConfigError, match=rule):
+        an_overlay(**changes)
+
+
+def test_findings_hold_no_outline_that_must_stay_here(ripon_findings: Findings) -> None:
+    state = ripon_findings.sources[0]
+    restricted = replace(state, spec=replace(state.spec, is_restricted=True))
+    with pytest.raises(ConfigError, match="findings must not hold its outlines"):
+        replace(ripon_findings, sources=(restricted,))
+
+
+def test_a_source_is_asked_at_its_own_address_unless_another_is_named(ripon: Area) -> None:
+    spec = replace(ripon.sources[0], options={})
+    assert spec.address("https://a.example/") == "https://a.example"
+    other = replace(spec, options={"base_url": "https://b.example/api/"})
+    assert other.address("https://a.example") == "https://b.example/api"

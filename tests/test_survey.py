@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from sinkwatch import explain, gazetteer, geo, survey
-from sinkwatch.errors import SchemaError
+from sinkwatch.errors import ConfigError, SchemaError
 from sinkwatch.model import (
     Area,
     Band,
@@ -246,3 +246,37 @@ class TestLookedUpPostcodes:
         postcodes = survey.surveyed(ripon, inputs).postcodes
         assert postcodes["postcode"].is_unique
         assert postcodes.geometry.x.min() > 1.0
+
+
+class TestLicences:
+    def restricted(self, area: Area, name: str) -> Area:
+        return replace(
+            area,
+            sources=tuple(replace(spec, is_restricted=spec.name == name) for spec in area.sources),
+        )
+
+    def test_outlines_that_must_stay_here_are_in_nothing_that_is_published(
+        self, ripon: Area, ripon_inputs: Inputs
+    ) -> None:
+        area = self.restricted(ripon, "geology")
+        states = tuple(
+            replace(state, spec=spec)
+            for state, spec in zip(ripon_inputs.states, area.sources, strict=True)
+        )
+        surveyed = survey.surveyed(area, replace(ripon_inputs, states=states))
+        assert surveyed.findings.zones.empty
+        assert survey.withholds_outlines(surveyed.findings)
+        assert len(surveyed.knowledge.zones) == len(ripon_inputs.geology)
+
+    def test_what_is_published_point_by_point_cannot_be_restricted(
+        self, ripon: Area, ripon_inputs: Inputs
+    ) -> None:
+        with pytest.raises(ConfigError, match="source sinkholes: is restricted"):
+            survey.surveyed(self.restricted(ripon, "sinkholes"), ripon_inputs)
+
+    def test_classes_go_by_the_layer_where_it_says_so_itself(
+        self, ripon: Area, ripon_inputs: Inputs
+    ) -> None:
+        geology = ripon_inputs.geology.assign(our_class="A")
+        knowledge = survey.know(ripon, replace(ripon_inputs, geology=geology))
+        assert set(knowledge.zones["geology_class"]) == {1}

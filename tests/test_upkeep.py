@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sinkwatch import pipeline, upkeep
+from sinkwatch import config, pipeline, upkeep
 from sinkwatch.errors import ConfigError, SourceError
 from sinkwatch.model import SourceStatus
 
@@ -181,3 +182,33 @@ def test_copies_out_of_use_for_90_days_are_removed_and_what_waits_is_kept(
     assert not first & left
     assert waiting <= left
     assert len(left) == 2
+
+
+def test_the_operators_own_records_say_what_they_add_correct_and_may_repeat(
+    installation: Callable[..., Services], tmp_path: Path
+) -> None:
+    shipped = (config.data_folder() / "ripon" / "sinkholes.csv").read_text().splitlines()
+    rows = list(csv.DictReader(shipped))
+    hole = next(row for row in rows if row["sinkhole_id"] == "RS009")
+    own = [
+        hole | {"name": "Magdalen's Close house"},
+        hole | {"sinkhole_id": "OWN1", "feature_id": ""},
+    ]
+    file = tmp_path / "own.csv"
+    with file.open("w", newline="") as out:
+        writer = csv.DictWriter(out, list(hole))
+        writer.writeheader()
+        writer.writerows(own)
+    services = installation(inventory_files=[file])
+    said = upkeep.remarks(services, "own-records")
+    assert "Adds OWN1" in said
+    assert any(
+        line.startswith("Corrects RS009: name") and '"Magdalen\'s Close house"' in line
+        for line in said
+    )
+    assert any(line.startswith("Perhaps one event: OWN1 and RS009") for line in said)
+    assert upkeep.remarks(services, "geology") == ()
+    assert any("RS003 and RS002" in line for line in upkeep.remarks(services, "sinkholes"))
+    found = pipeline.run(services).findings.sinkholes.set_index("sinkhole_id")
+    assert found.loc["RS009", "name"] == "Magdalen's Close house"
+    assert len(found) == len(rows) + 1

@@ -8,7 +8,7 @@ ENVIRONMENT = PYTHON='$(PYTHON)' VENV='$(VENV)' sh .build/environment
 VENV_PYTHON = $(VENV)/bin/python
 
 # The pure core: its own tests cover it to the last line and branch.
-CORE = sinkwatch/alerts.py,sinkwatch/assess.py,sinkwatch/context.py,sinkwatch/explain.py,sinkwatch/gazetteer.py,sinkwatch/geo.py,sinkwatch/geocode.py,sinkwatch/hazard.py,sinkwatch/model.py,sinkwatch/schemas.py,sinkwatch/sites.py,sinkwatch/style.py,sinkwatch/survey.py,sinkwatch/wording.py
+CORE = sinkwatch/alerts.py,sinkwatch/assess.py,sinkwatch/context.py,sinkwatch/explain.py,sinkwatch/gazetteer.py,sinkwatch/geo.py,sinkwatch/geocode.py,sinkwatch/hazard.py,sinkwatch/model/*,sinkwatch/schemas.py,sinkwatch/sites.py,sinkwatch/style.py,sinkwatch/survey.py,sinkwatch/wording.py
 
 # All tests but those of the core, and those that only run when they are asked for.
 REST = not core and not network and not benchmark

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    outcome = doctest.testmod(model)
+    outcome = doctest.testmod(model.telling)
     assert (outcome.failed, outcome.attempted > 0) == (0, True)
 
 

@@ -1,621 +1,385 @@
-"""What changed, for whom it matters, and what they have been told: events into digests."""
+"""Who must hear of what, from where they see it, and how many make a person look first."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import shapely
-from shapely.geometry.base import BaseGeometry
 
-from sinkwatch import geo, wording
+from sinkwatch import geo
 from sinkwatch.model import (
     Alert,
-    ApplicationStatus,
-    Band,
-    Change,
     Digest,
     Event,
     EventKind,
-    Parameters,
+    MailKind,
+    Subscriber,
+    SubscriberId,
     Subscription,
-    SubscriptionId,
+    Topic,
 )
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-    import pandas as pd
     from numpy.typing import NDArray
-
-APPLICATION: Final = "application"
-"""Kind of state under which an application is recorded."""
-
-SINKHOLE: Final = "sinkhole"
-"""Kind of state under which a record of the inventory is recorded."""
-
-POSTCODE: Final = "postcode"
-"""Kind of state under which the band of a postcode is recorded."""
-
-SAME_PLACE_M: Final = 25.0
-"""A point or an outline that moves by less is the same one drawn again, metres (sinkwatch change
-rules: well below the 100 m to which a council's point stands for its site)."""
-
-_OPEN: Final = frozenset({ApplicationStatus.UNDECIDED, ApplicationStatus.APPEALED})
-_CLOSED: Final = frozenset(
-    {ApplicationStatus.APPROVED, ApplicationStatus.REFUSED, ApplicationStatus.WITHDRAWN}
-)
-_NO_WORD: Final = re.compile(r"[\W_]+")
-
-_KIND_OF_STATUS: Final = {
-    ApplicationStatus.APPROVED: EventKind.APPLICATION_DECIDED,
-    ApplicationStatus.REFUSED: EventKind.APPLICATION_DECIDED,
-    ApplicationStatus.WITHDRAWN: EventKind.APPLICATION_WITHDRAWN,
-    ApplicationStatus.APPEALED: EventKind.APPLICATION_APPEALED,
-}
-
-_CORRECTED_WORDS: Final = {
-    "easting": "its position",
-    "northing": "its position",
-    "position_uncertainty_m": "how well its position is known",
-    "name": "its name",
-    "kind": "what it is",
-    "evidence": "its grade of evidence",
-    "counts": "whether it counts",
-    "date_text": "its date",
-    "size_text": "its size",
-    "cause": "what it is put down to",
-}
-
-_DAYS: Final = ("received_on", "decided_on", "consulted_on")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
-    """
-    What this run knows of one subject beyond what is recorded of it.
-
-    Attributes
-    ----------
-    is_flagged
-        Whether it is flagged.
-    lines
-        Sentences that go with it: why it is flagged, which site it is on, its source.
-    """
-
-    is_flagged: bool
-    lines: tuple[str, ...] = ()
-
-
-def application_facts(applications: gpd.GeoDataFrame) -> dict[str, dict[str, object]]:
-    """
-    Return what is recorded of each application; `events` says which change of it is news.
-
-    Parameters
-    ----------
-    applications
-        Frame of `schemas.APPLICATIONS`, EPSG:27700.
-
-    Returns
-    -------
-    facts
-        By application key; plain JSON values, positions to the metre.
-    """
-    texts = ("reference", "authority", "address", "description", "status", "status_text", "url")
-    return {
-        row["application_key"]: {
-            **{name: _text(row[name]) for name in texts},
-            **{name: _day(row.get(name)) for name in _DAYS},
-            **_position(row),
-            "boundary": _outline(row.get("boundary")),
-        }
-        for row in applications.to_dict("records")
-    }
-
-
-def sinkhole_facts(sinkholes: gpd.GeoDataFrame) -> dict[str, dict[str, object]]:
-    """
-    Return what a correction of a record would change.
-
-    Parameters
-    ----------
-    sinkholes
-        Frame of `schemas.SINKHOLES`, EPSG:27700.
-
-    Returns
-    -------
-    facts
-        By sinkhole id; plain JSON values.
-    """
-    texts = ("name", "kind", "evidence", "date_text", "size_text", "cause")
-    sources = ("source_title", "source_url")
-    return {
-        row["sinkhole_id"]: {
-            **{name: _text(row.get(name)) for name in (*texts, *sources)},
-            "counts": bool(row["counts"]),
-            **_position(row),
-        }
-        for row in sinkholes.to_dict("records")
-    }
-
-
-def postcode_facts(
-    assessments: pd.DataFrame, postcodes: gpd.GeoDataFrame
-) -> dict[str, dict[str, object]]:
-    """
-    Return the band of each postcode and what decided it.
-
-    Parameters
-    ----------
-    assessments
-        Frame of `schemas.ASSESSMENTS`, one row per postcode.
-    postcodes
-        Frame of `schemas.POSTCODES`, EPSG:27700, the same rows in the same order.
-
-    Returns
-    -------
-    facts
-        By postcode; plain JSON values.
-    """
-    columns = zip(
-        assessments["place_id"],
-        assessments["band"],
-        assessments["scored_as"],
-        assessments["sinkhole_id"],
-        postcodes.geometry.x.round(),
-        postcodes.geometry.y.round(),
-        strict=True,
-    )
-    return {
-        postcode: {
-            "band": int(band),
-            "scored_as": int(scored_as),
-            "sinkhole_id": _text(sinkhole),
-            "easting": int(easting),
-            "northing": int(northing),
-        }
-        for postcode, band, scored_as, sinkhole, easting, northing in columns
-    }
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - a cell: text, or missing in one of pandas' ways
-    return value if isinstance(value, str) else ""
-
-
-def _day(value: Any) -> str | None:  # noqa: ANN401 - a cell: Timestamp or NaT
-    return None if value is None or value != value else value.date().isoformat()  # noqa: PLR0124 - NaT is not itself
-
-
-def _outline(boundary: object) -> str:
-    """Return a boundary as text, to the metre; empty if there is none."""
-    if not isinstance(boundary, BaseGeometry):
-        return ""
-    return str(shapely.to_wkt(shapely.normalize(boundary), rounding_precision=0))
-
-
-def _position(row: Mapping[Any, Any]) -> dict[str, object]:
-    point = row["geometry"]
-    if point is None:
-        return {"easting": None, "northing": None, "position_uncertainty_m": None}
-    return {
-        "easting": round(point.x),
-        "northing": round(point.y),
-        "position_uncertainty_m": round(row["position_uncertainty_m"]),
-    }
-
-
-def events(
-    changes: Iterable[Change], notes: Mapping[str, Note], parameters: Parameters, *, today: date
-) -> tuple[Event, ...]:
-    """
-    Turn changes into the events that a subscriber may hear of.
-
-    Parameters
-    ----------
-    changes
-        What `store.runs.record` found.
-    notes
-        By subject: whether it is flagged, and why.
-    parameters
-        With the days that a decided application is news, and the bands.
-    today
-        Date of the run, Europe/London.
-
-    Returns
-    -------
-    events
-        In the order of the changes. The first inventory and the first bands are no news; an
-        application that is not yet decided always is.
-    """
-    found = (_MAKERS[change.kind](change, notes, parameters, today) for change in changes)
-    return tuple(event for event in found if event is not None)
-
-
-def _application_event(
-    change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
-) -> Event | None:
-    told = _what_happened(change.before, change.after)
-    facts = change.after or change.before
-    if told is None or facts is None:
-        return None
-    kind, happened = told
-    note = notes.get(change.subject, Note(is_flagged=change.after is None))
-    return Event(
-        kind=kind,
-        subject=change.subject,
-        version=change.version,
-        title=_application_title(facts),
-        happened=happened,
-        **_where(facts),
-        is_flagged=note.is_flagged,
-        is_news=_is_news(facts, parameters, today),
-        lines=(*_application_lines(facts), *note.lines),
-        url=str(facts["url"]),
-    )
-
-
-def _application_title(facts: Mapping[str, object]) -> str:
-    address = str(facts["address"]) or "address not given"
-    return f"{facts['reference']}, {wording.trimmed(address, 120)}"
-
-
-def _application_lines(facts: Mapping[str, object]) -> tuple[str, ...]:
-    lines = [f"Proposal, as published: {wording.trimmed(str(facts['description']), 400)}"]
-    for name, words in zip(_DAYS, ("Received", "Decided", "Consultation date"), strict=True):
-        if facts.get(name) is not None:
-            lines.append(f"{words} {_date_text(facts[name])}.")
-    lines.append(f"Authority: {facts['authority']}.")
-    return tuple(lines)
-
-
-_Told = tuple[EventKind, str]
-
-
-def _what_happened(
-    before: Mapping[str, object] | None, after: Mapping[str, object] | None
-) -> _Told | None:
-    """Say what a resident would call a change; None if nothing but its listing has moved."""
-    if before is None or after is None:
-        return _first_listed(after) if after is not None else _no_longer_listed(before)
-    kind, sentences = EventKind.APPLICATION_CHANGED, []
-    if _has_other_status(before, after):
-        kind = _KIND_OF_STATUS.get(ApplicationStatus(str(after["status"])), kind)
-        sentences.append(
-            f"The application's status was {_status_words(before)} "
-            f"and is now {_status_words(after)}."
-        )
-    changed = ", ".join(words for words, differs in _AMENDMENTS if differs(before, after))
-    if changed:
-        opening = "It has changed besides" if sentences else "The application has changed"
-        sentences.append(f"{opening}: {changed}.")
-    if _is_consulted_again(before, after):
-        sentences.append(_consultation(before, after))
-    return (kind, " ".join(sentences)) if sentences else None
-
-
-def _first_listed(after: Mapping[str, object]) -> _Told:
-    words = f"Its status is {_status_words(after)}."
-    return EventKind.APPLICATION_NEW, f"A planning application has been submitted. {words}"
-
-
-def _no_longer_listed(before: Mapping[str, object] | None) -> _Told | None:
-    """Tell of one that was still open; a decided one drops off lists as it ages."""
-    if before is None or ApplicationStatus(str(before["status"])) in _CLOSED:
-        return None
-    happened = (
-        "It is no longer listed by the council's register as we read it: it may have been "
-        f"withdrawn there, or taken down. Its status was last {_status_words(before)}."
-    )
-    return EventKind.APPLICATION_UNLISTED, happened
-
-
-def _consultation(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    # Councils give the day on which a consultation begins, or the one on which it ends.
-    return (
-        "It is out for consultation again: the consultation date was "
-        f"{_date_text(before['consulted_on'])} and is now {_date_text(after['consulted_on'])}."
-    )
-
-
-def _date_text(day: object) -> str:
-    return wording.date_text(date.fromisoformat(str(day)))
-
-
-def _status_words(facts: Mapping[str, object]) -> str:
-    return "not given" if _is_unsaid(facts) else f'"{facts["status_text"] or facts["status"]}"'
-
-
-def _is_unsaid(facts: Mapping[str, object]) -> bool:
-    """Tell whether the source says nothing of the status."""
-    return facts["status"] == ApplicationStatus.OTHER and not facts["status_text"]
-
-
-def _has_other_status(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Tell whether it stands otherwise; an answer that says less than before says nothing new."""
-    if before["status"] == after["status"] or _is_unsaid(after):
-        return False
-    return not (_is_unsaid(before) and after["status"] == ApplicationStatus.UNDECIDED)
-
-
-def _has_other_words(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Tell whether a status that is none of ours has changed; of ours, two words mean one thing."""
-    if not before["status"] == after["status"] == ApplicationStatus.OTHER:
-        return False
-    return bool(before["status_text"]) and _reads_otherwise("status_text", before, after)
-
-
-def _reads_otherwise(name: str, before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Tell whether a text has other words: capitals, spaces and commas are none."""
-    if name not in before:
-        return False
-    was, is_now = (_NO_WORD.sub(" ", str(f[name])).strip().casefold() for f in (before, after))
-    return bool(is_now) and was != is_now
-
-
-def _is_decided_anew(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    days = before.get("decided_on"), after["decided_on"]
-    return None not in days and days[0] != days[1]
-
-
-def _is_consulted_again(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Tell whether people are asked a second time; the first time comes with the application."""
-    days = before.get("consulted_on"), after.get("consulted_on")
-    is_open = ApplicationStatus(str(after["status"])) not in _CLOSED
-    return is_open and None not in days and str(days[0]) < str(days[1])
-
-
-def _has_moved(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    """Tell whether its point lies elsewhere, and not only where it has been found better."""
-    points = [_point(facts) for facts in (before, after)]
-    if None in points:
-        return False
-    doubts_m = [float(str(facts["position_uncertainty_m"])) for facts in (before, after)]
-    # Another uncertainty tells of another way to place it, which moves no site within both.
-    least_m = SAME_PLACE_M if doubts_m[0] == doubts_m[1] else max(SAME_PLACE_M, *doubts_m)
-    return bool(shapely.distance(*points) >= least_m)
-
-
-def _point(facts: Mapping[str, object]) -> shapely.Point | None:
-    if facts.get("easting") is None:
-        return None
-    return shapely.Point(float(str(facts["easting"])), float(str(facts["northing"])))
-
-
-def _has_other_outline(before: Mapping[str, object], after: Mapping[str, object]) -> bool:
-    outlines = [str(facts.get("boundary", "")) for facts in (before, after)]
-    if not all(outlines) or outlines[0] == outlines[1]:
-        return False
-    return bool(shapely.hausdorff_distance(*shapely.from_wkt(outlines)) >= SAME_PLACE_M)
-
-
-_Differs = Callable[[Mapping[str, object], Mapping[str, object]], bool]
-
-_AMENDMENTS: Final[tuple[tuple[str, _Differs], ...]] = (
-    ("the council's words for its status", _has_other_words),
-    ("its description", partial(_reads_otherwise, "description")),
-    ("its address", partial(_reads_otherwise, "address")),
-    ("its position", _has_moved),
-    ("its boundary", _has_other_outline),
-    ("its decision date", _is_decided_anew),
-)
-"""What a resident would recognise as an amendment, in the order in which it is told."""
-
-
-def _is_news(facts: Mapping[str, object], parameters: Parameters, today: date) -> bool:
-    if ApplicationStatus(str(facts["status"])) in _OPEN:
-        return True
-    days = [date.fromisoformat(str(facts[name])) for name in _DAYS if facts.get(name)]
-    return not days or today - max(days) <= timedelta(days=parameters.recent_days)
-
-
-def _sinkhole_event(
-    change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
-) -> Event | None:
-    del parameters, today
-    if change.is_baseline:
-        return None
-    facts = change.after or change.before or {}
-    kind, happened = _what_happened_to_record(change)
-    note = notes.get(change.subject, Note(is_flagged=True))
-    return Event(
-        kind=kind,
-        subject=change.subject,
-        version=change.version,
-        title=f"{facts['name']}, {facts['date_text']}",
-        happened=happened,
-        **_where(facts),
-        is_flagged=True,
-        is_news=True,
-        lines=(
-            f"Evidence: {facts['evidence']}, that is {_evidence_note(facts)}.",
-            f"Source: {facts['source_title']}.",
-            *note.lines,
-        ),
-        url=str(facts["source_url"]),
-    )
-
-
-def _evidence_note(facts: Mapping[str, object]) -> str:
-    return wording.EVIDENCE_NOTES[str(facts["evidence"])]
-
-
-def _what_happened_to_record(change: Change) -> tuple[EventKind, str]:
-    if change.before is None:
-        return EventKind.SINKHOLE_NEW, "A record has been added to the inventory."
-    if change.after is None:
-        return EventKind.SINKHOLE_REMOVED, "The record has been taken out of the inventory."
-    return (
-        EventKind.SINKHOLE_CORRECTED,
-        f"The record has been corrected: {_corrected_words(change.before, change.after)}.",
-    )
-
-
-def _corrected_words(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    names = [name for name in after if before.get(name) != after[name]]
-    words = dict.fromkeys(_CORRECTED_WORDS.get(name, "its details") for name in names)
-    return ", ".join(words) or "its details"
-
-
-def _postcode_event(
-    change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
-) -> Event | None:
-    del today
-    before, after = change.before, change.after
-    if before is None or after is None or before["band"] == after["band"]:
-        return None
-    styles = parameters.table.styles
-    was, is_now = (styles[Band(int(str(facts["band"])))].label for facts in (before, after))
-    note = notes.get(change.subject, Note(is_flagged=True))
-    return Event(
-        kind=EventKind.BAND_CHANGED,
-        subject=change.subject,
-        version=change.version,
-        title=change.subject,
-        happened=(
-            f'The band of {change.subject} was "{was}" and is now "{is_now}". {_why(before, after)}'
-        ),
-        easting=None,
-        northing=None,
-        position_uncertainty_m=0.0,
-        is_flagged=True,
-        is_news=True,
-        lines=note.lines,
-    )
-
-
-def _why(before: Mapping[str, object], after: Mapping[str, object]) -> str:
-    centres = [(facts.get("easting"), facts.get("northing")) for facts in (before, after)]
-    if centres[0] != centres[1] and None not in centres[0]:
-        return "Its centre lies elsewhere in the list of postcodes now in use."
-    if before["scored_as"] != after["scored_as"]:
-        return "The class of the ground differs in the edition of the geology now in use."
-    if before["sinkhole_id"] != after["sinkhole_id"]:
-        return "Another record now decides it, because one was added, corrected or taken out."
-    return "The record that decides it has been corrected."
-
-
-_Maker = Callable[[Change, Mapping[str, Note], Parameters, date], Event | None]
-
-_MAKERS: Final[Mapping[str, _Maker]] = {
-    APPLICATION: _application_event,
-    SINKHOLE: _sinkhole_event,
-    POSTCODE: _postcode_event,
-}
-
-
-def _where(facts: Mapping[str, object]) -> dict[str, Any]:
-    if facts["easting"] is None:
-        return {"easting": None, "northing": None, "position_uncertainty_m": 0.0}
-    return {
-        "easting": float(str(facts["easting"])),
-        "northing": float(str(facts["northing"])),
-        "position_uncertainty_m": float(str(facts["position_uncertainty_m"])),
-    }
-
-
-def plan(
-    events: Sequence[Event],
-    subscriptions: Sequence[Subscription],
-    told: frozenset[tuple[SubscriptionId, str]],
-) -> tuple[Digest, ...]:
-    """
-    Decide who must hear of what.
-
-    A subscriber hears of what may lie within their radius: the uncertainty of both positions
-    counts in favour of telling. What could not be mapped goes to everyone of the area, since it
-    may be next door; what is not flagged or not news goes to nobody. That an application is no
-    longer listed goes to those who were told of it, and to nobody else.
-
-    Parameters
-    ----------
-    events
-        What `events` returns.
-    subscriptions
-        Confirmed ones.
-    told
-        Pairs of subscription and event key already in the outbox, ever.
-
-    Returns
-    -------
-    digests
-        One per subscriber with something to hear, in the order of the subscriptions.
-    """
-    heard: dict[int, list[Alert]] = {}
-    known = frozenset((subscriber, _subject_of(key)) for subscriber, key in told)
-    for event in events:
-        if not event.is_news or not (event.is_flagged or event.easting is None):
-            continue
-        for index, alert in _matches(event, subscriptions):
-            if _is_for(subscriptions[index], event, told, known):
-                heard.setdefault(index, []).append(alert)
-    return tuple(
-        Digest(
-            subscription=subscriptions[index],
-            alerts=tuple(sorted(heard[index], key=_nearest_first)),
-        )
-        for index in sorted(heard)
-    )
-
-
-_Pairs = frozenset[tuple[SubscriptionId, str]]
-
-
-def _is_for(subscription: Subscription, event: Event, told: _Pairs, known: _Pairs) -> bool:
-    subscriber = subscription.subscription_id
-    if (subscriber, event.key) in told:
-        return False
-    return event.kind is not EventKind.APPLICATION_UNLISTED or (subscriber, event.subject) in known
-
-
-def _subject_of(key: str) -> str:
-    """Return what an event's key says it happened to; a subject may itself hold colons."""
-    return key.partition(":")[2].rpartition(":")[0]
-
 
 POSTCODE_UNCERTAINTY_M: Final = 100.0
 """How well a postcode's centre stands for an address in it, metres (sinkwatch position rules)."""
 
+CORRECTIONS: Final = frozenset(
+    {EventKind.SINKHOLE_CORRECTED, EventKind.SINKHOLE_REMOVED, EventKind.RETRACTED}
+)
+"""What puts right something that was told: it goes at once to exactly those who were told."""
 
-def _matches(event: Event, subscriptions: Sequence[Subscription]) -> Iterable[tuple[int, Alert]]:
-    if event.kind is EventKind.BAND_CHANGED:
-        return [
-            (index, _unmapped(event))
-            for index, subscription in enumerate(subscriptions)
-            if subscription.postcode == event.subject
-        ]
-    if event.easting is None or event.northing is None:
-        return [(index, _unmapped(event)) for index in range(len(subscriptions))]
-    return _within_radius(event, event.easting, event.northing, subscriptions)
+BRAKE_LEAST: Final = 20
+"""A run that concerns no more subscribers than this never waits (sinkwatch mail rules)."""
+
+BRAKE_SHARE: Final = 0.1
+"""Share of all subscribers beyond which a run waits for a person (sinkwatch mail rules)."""
+
+BRAKE_TIMES: Final = 5
+"""Times the median of the runs of the last 30 days beyond which a run waits."""
+
+_FOLLOW_UPS: Final = frozenset({EventKind.APPLICATION_CHANGED})
+"""What those who were told of the subject hear wherever it lies now: it may just have moved."""
+
+_ONLY_TO_THE_TOLD: Final = frozenset({EventKind.APPLICATION_UNLISTED, EventKind.RETRACTED})
+
+_DECISIONS: Final = frozenset(
+    {
+        EventKind.APPLICATION_DECIDED,
+        EventKind.APPLICATION_WITHDRAWN,
+        EventKind.APPLICATION_APPEALED,
+    }
+)
+_RECORDS: Final = frozenset(
+    {EventKind.SINKHOLE_NEW, EventKind.SINKHOLE_CORRECTED, EventKind.SINKHOLE_REMOVED}
+)
+
+_BIT: Final = {topic: 1 << place for place, topic in enumerate(Topic)}
 
 
-def _within_radius(
-    event: Event, easting: float, northing: float, subscriptions: Sequence[Subscription]
-) -> Iterable[tuple[int, Alert]]:
-    centres = np.array([(s.easting, s.northing) for s in subscriptions], dtype=float).reshape(-1, 2)
-    radius_m = np.array([s.radius_m for s in subscriptions], dtype=float)
-    distance_m: NDArray[np.float64] = np.hypot(centres[:, 0] - easting, centres[:, 1] - northing)
-    uncertainty_m = float(np.hypot(event.position_uncertainty_m, POSTCODE_UNCERTAINTY_M))
-    for index in np.flatnonzero(distance_m - uncertainty_m <= radius_m).tolist():
-        home = subscriptions[index]
-        yield (
-            index,
-            Alert(
-                event=event,
-                distance_m=float(distance_m[index]),
-                distance_uncertainty_m=uncertainty_m,
-                direction=geo.compass_point(home.easting, home.northing, easting, northing),
-            ),
+def _points(centres: Sequence[tuple[float, float]]) -> NDArray[np.object_]:
+    return np.asarray(shapely.points(np.array(centres, dtype=float).reshape(-1, 2)))
+
+
+Told = Mapping[tuple[SubscriberId, str], date]
+"""When each subscriber was last told of each subject, Europe/London."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audience:
+    """
+    All subscribers, ready to be asked about any number of events.
+
+    Attributes
+    ----------
+    subscribers
+        In their order.
+    owner
+        Index of the subscriber of each place, shape (n_places,).
+    points
+        Centre of each place, EPSG:27700, shape (n_places,).
+    radius_m
+        Radius of each place, metres, shape (n_places,).
+    topics
+        What is heard of there, a bit for each topic, shape (n_places,).
+    """
+
+    subscribers: tuple[Subscriber, ...]
+    owner: NDArray[np.int64]
+    points: NDArray[np.object_]
+    radius_m: NDArray[np.float64]
+    topics: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, subscribers: Iterable[Subscriber]) -> Audience:
+        """
+        Put subscribers in order once.
+
+        Parameters
+        ----------
+        subscribers
+            Confirmed ones.
+
+        Returns
+        -------
+        audience
+            For `hearers`.
+        """
+        people = tuple(subscribers)
+        places = [(index, place) for index, one in enumerate(people) for place in one.subscriptions]
+        centres = [(place.easting, place.northing) for _, place in places]
+        return cls(
+            subscribers=people,
+            owner=np.array([index for index, _ in places], dtype=np.int64),
+            points=_points(centres),
+            radius_m=np.array([place.radius_m for _, place in places], dtype=float),
+            topics=np.array([_bits(place.topics) for _, place in places], dtype=np.int64),
         )
 
 
-def _unmapped(event: Event) -> Alert:
-    return Alert(event=event, distance_m=None, distance_uncertainty_m=None, direction="")
+def hearers(
+    events: Sequence[Event], audience: Audience, told: Told
+) -> tuple[tuple[SubscriberId, str], ...]:
+    """
+    Decide who must hear of what.
+
+    A subscriber hears of what may lie within the radius of one of their places: the uncertainty of
+    both positions counts in favour of telling. What could not be mapped goes to everyone, since it
+    may be next door; what is no news goes to nobody. A correction, and a change of an application,
+    goes to those who were told of the subject too; that it is no longer listed to them alone.
+
+    Parameters
+    ----------
+    events
+        What `events.events` returns.
+    audience
+        Every subscriber.
+    told
+        When each was last told of each subject.
+
+    Returns
+    -------
+    pairs
+        Subscriber and event key, each pair once, in order.
+    """
+    news = [event for event in events if event.is_news]
+    pairs = {
+        *_mapped(news, audience),
+        *_unmapped(news, audience),
+        *_own_bands(news, audience),
+        *_followed(news, told, {one.subscriber_id for one in audience.subscribers}),
+    }
+    return tuple(sorted(pairs))
 
 
-def _nearest_first(alert: Alert) -> tuple[float, str]:
-    is_unmapped = alert.distance_m is None
-    return (float("inf") if is_unmapped else float(alert.distance_m or 0.0), alert.event.key)
+_Pairs = Iterable[tuple[SubscriberId, str]]
+
+
+def _mapped(news: Sequence[Event], audience: Audience) -> _Pairs:
+    """Return who has a place near what is mapped; one query of a tree, whatever their number."""
+    mapped = [
+        event
+        for event in news
+        if event.easting is not None and event.kind not in {*_ONLY_TO_THE_TOLD, _OWN_BAND}
+    ]
+    if not mapped or not audience.owner.size:
+        return set()
+    found = _near(mapped, audience)
+    ids = np.array([one.subscriber_id for one in audience.subscribers], dtype=object)
+    keys = np.array([event.key for event in mapped], dtype=object)
+    each_once = np.unique(np.stack([audience.owner[found[0]], found[1]]), axis=1)
+    return zip(ids[each_once[0]], keys[each_once[1]], strict=True)
+
+
+def _near(mapped: Sequence[Event], audience: Audience) -> NDArray[np.int64]:
+    """Return pairs of place and event that may lie within its radius, shape (2, n_pairs)."""
+    at = _points([(event.easting or 0.0, event.northing or 0.0) for event in mapped])
+    doubt_m = np.array([uncertainty_m(event) for event in mapped])
+    asked, needed = (np.array(column) for column in zip(*map(_topics, mapped), strict=True))
+    tree = shapely.STRtree(at)
+    reach_m = audience.radius_m + doubt_m.max()
+    place, event = tree.query(audience.points, predicate="dwithin", distance=reach_m)
+    topics = audience.topics[place]
+    is_wanted = ((topics & needed[event]) == needed[event]) & ((topics & asked[event]) != 0)
+    place, event = place[is_wanted], event[is_wanted]
+    distance_m = shapely.distance(audience.points[place], at[event])
+    is_near = distance_m - doubt_m[event] <= audience.radius_m[place]
+    return np.stack([place[is_near], event[is_near]])
+
+
+def _unmapped(news: Sequence[Event], audience: Audience) -> _Pairs:
+    for event in news:
+        if event.easting is None and event.kind not in {*_ONLY_TO_THE_TOLD, _OWN_BAND}:
+            asked = _DECIDED if event.kind in _DECISIONS else _ANY_APPLICATION
+            for index in np.unique(audience.owner[(audience.topics & asked) != 0]).tolist():
+                yield audience.subscribers[index].subscriber_id, event.key
+
+
+def _own_bands(news: Sequence[Event], audience: Audience) -> _Pairs:
+    changed = {event.subject: event.key for event in news if event.kind is _OWN_BAND}
+    for subscriber in audience.subscribers if changed else ():
+        for place in subscriber.subscriptions:
+            if place.postcode in changed:
+                yield subscriber.subscriber_id, changed[place.postcode]
+
+
+def _followed(news: Sequence[Event], told: Told, present: set[SubscriberId]) -> _Pairs:
+    kinds = {*_FOLLOW_UPS, *_ONLY_TO_THE_TOLD, *CORRECTIONS}
+    keys: dict[str, list[str]] = {}
+    for event in news:
+        if event.kind in kinds:
+            keys.setdefault(event.subject, []).append(event.key)
+    for subscriber, subject in told if keys else ():
+        if subscriber in present:
+            yield from ((subscriber, key) for key in keys.get(subject, ()))
+
+
+_OWN_BAND: Final = EventKind.BAND_CHANGED
+
+
+def _bits(topics: Iterable[Topic]) -> int:
+    return sum(_BIT[topic] for topic in topics)
+
+
+_ANY_APPLICATION: Final = _bits({Topic.FLAGGED, Topic.BELT, Topic.DECISIONS})
+_DECIDED: Final = _bits({Topic.DECISIONS})
+
+
+def _topics(event: Event) -> tuple[int, int]:
+    """Return the topics of which one must be asked for, and those that must be asked for all."""
+    if event.kind in _RECORDS:
+        return _BIT[Topic.RECORDS], 0
+    asked = _BIT[Topic.FLAGGED] * event.is_flagged | _BIT[Topic.BELT] * event.in_belt
+    if event.kind not in _DECISIONS:
+        return asked, 0
+    # Somebody who asks for decisions alone means those on what is flagged.
+    return asked | _DECIDED * event.is_flagged, _DECIDED
+
+
+def uncertainty_m(event: Event) -> float:
+    """
+    Return how well the distance from a postcode to an event is known.
+
+    Parameters
+    ----------
+    event
+        With its position's uncertainty.
+
+    Returns
+    -------
+    uncertainty_m
+        Of both positions together, metres.
+    """
+    return float(np.hypot(event.position_uncertainty_m, POSTCODE_UNCERTAINTY_M))
+
+
+def digest(
+    subscriber: Subscriber, kind: MailKind, events: Iterable[Event], told: Told, *, today: date
+) -> Digest:
+    """
+    Put what waits for a subscriber in the order in which a mail tells it.
+
+    Parameters
+    ----------
+    subscriber
+        For whom; seen from their places of today.
+    kind
+        What the mail will be.
+    events
+        What waits.
+    told
+        When they were last told of each subject.
+    today
+        Date of the mail, Europe/London.
+
+    Returns
+    -------
+    digest
+        Deadlines that are still to come first, then the nearest; without what concerns none of
+        their places any more, which may be all of it.
+    """
+    placed = (_placed(subscriber, event, told) for event in events)
+    alerts = [alert for alert in placed if alert is not None]
+    return Digest(
+        subscriber=subscriber,
+        kind=kind,
+        alerts=tuple(sorted(alerts, key=lambda alert: _order(alert, today))),
+    )
+
+
+def _placed(subscriber: Subscriber, event: Event, told: Told) -> Alert | None:
+    """See an event from the nearest place that it concerns; None if it concerns none."""
+    told_on = told.get((subscriber.subscriber_id, event.subject))
+    places = [place for place in subscriber.subscriptions if _concerns(place, event)]
+    if not places and told_on is None:
+        return None
+    seen = sorted(
+        (_seen(place, event) for place in places or subscriber.subscriptions),
+        key=lambda alert: (alert.distance_m or 0.0, alert.subscription.postcode),
+    )
+    also = tuple(alert.subscription.postcode for alert in seen[1:]) if places else ()
+    nearest = seen[0]
+    return Alert(
+        event=event,
+        subscription=nearest.subscription,
+        distance_m=nearest.distance_m,
+        distance_uncertainty_m=nearest.distance_uncertainty_m,
+        direction=nearest.direction,
+        also_near=also if event.easting is not None else (),
+        told_on=told_on,
+    )
+
+
+def _concerns(place: Subscription, event: Event) -> bool:
+    if event.kind is _OWN_BAND:
+        return place.postcode == event.subject
+    if event.easting is None or event.northing is None:
+        return True
+    away_m = float(np.hypot(place.easting - event.easting, place.northing - event.northing))
+    return away_m - uncertainty_m(event) <= place.radius_m
+
+
+def _seen(place: Subscription, event: Event) -> Alert:
+    if event.easting is None or event.northing is None:
+        return Alert(
+            event=event,
+            subscription=place,
+            distance_m=None,
+            distance_uncertainty_m=None,
+            direction="",
+        )
+    away = event.easting - place.easting, event.northing - place.northing
+    return Alert(
+        event=event,
+        subscription=place,
+        distance_m=float(np.hypot(*away)),
+        distance_uncertainty_m=uncertainty_m(event),
+        direction=geo.compass_point(place.easting, place.northing, event.easting, event.northing),
+    )
+
+
+def _order(alert: Alert, today: date) -> tuple[bool, date, bool, float, str]:
+    deadline = alert.event.deadline
+    is_ahead = deadline is not None and deadline >= today
+    return (
+        not is_ahead,
+        deadline if is_ahead and deadline is not None else date.max,
+        alert.distance_m is None,
+        alert.distance_m or 0.0,
+        alert.event.key,
+    )
+
+
+def brake(n_concerned: int, n_subscribers: int, before: Sequence[int]) -> str:
+    """
+    Say why a run must wait for a person before anyone is told of what it found.
+
+    Parameters
+    ----------
+    n_concerned
+        How many subscribers it concerns.
+    n_subscribers
+        How many there are.
+    before
+        The same number for each run of the last 30 days that concerned anyone.
+
+    Returns
+    -------
+    rule
+        The limit that it exceeds, in words; empty if it need not wait.
+    """
+    if n_concerned <= BRAKE_LEAST:
+        return ""
+    share = BRAKE_SHARE * n_subscribers
+    if n_concerned > max(BRAKE_LEAST, share):
+        return f"more than {BRAKE_SHARE:.0%} of {n_subscribers} subscribers"
+    usual = statistics.median(before) if before else 0
+    if usual and n_concerned > BRAKE_TIMES * usual:
+        return f"more than {BRAKE_TIMES} times the {usual:g} of a usual run"
+    return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import ipaddress
 import os
 import re
 import tomllib
@@ -55,6 +56,9 @@ _DOMAIN: Final = re.compile(
     r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}",
     re.ASCII | re.IGNORECASE,
 )
+_SELECTOR: Final = re.compile(
+    r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,5}", re.ASCII | re.IGNORECASE
+)
 _ADDRESS: Final = re.compile(r"[!-?A-~]+@[!-?A-~]+")  # something, one @, something; no space
 # A name or an IPv6 address, but neither name:port nor a URL.
 _HOST: Final = re.compile(r"[!-.0-9;-~]*|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
@@ -91,6 +95,9 @@ class Settings(BaseSettings):
         Where the published site and the unsubscribe links answer; https.
     sender_domain
         Domain of the sender, of Message-IDs and of bounces.
+    dkim_selector
+        Name under which the relay publishes the key that it signs mail with, such as ``mail``;
+        empty, the key is not looked at.
     contact
         Where corrections and questions go: an e-mail address, or a page that begins with https.
     mail_transport
@@ -101,6 +108,16 @@ class Settings(BaseSettings):
         The relay; TLS is always verified. ``smtp_security`` is ``starttls`` or ``tls``.
     run_at
         Time of the daily run, Europe/London, HH:MM.
+    digest_at
+        From which time of a day, a Monday or the first of a month digests may go, HH:MM.
+    mails_per_second, mails_per_second_per_domain
+        How fast messages are handed to the relay, in all and to one recipient domain.
+    operator
+        Address that is told when mail stands still or waits for approval; empty for none.
+    serve_hosts
+        Names under which the sign-up service answers besides that of ``public_url``.
+    trusted_proxies
+        Addresses of proxies whose ``X-Forwarded-For`` is believed.
     """
 
     model_config = SettingsConfigDict(
@@ -121,6 +138,7 @@ class Settings(BaseSettings):
     opt_in: Annotated[tuple[str, ...], NoDecode] = ()
     public_url: str = "https://sinkwatch.example"
     sender_domain: str = "sinkwatch.example"
+    dkim_selector: str = ""
     contact: str = "corrections@sinkwatch.example"
     mail_transport: Literal["folder", "smtp"] = "folder"
     mail_folder: Path | None = None
@@ -132,13 +150,19 @@ class Settings(BaseSettings):
     smtp_password_file: Path | None = None
     smtp_ca_file: Path | None = None
     run_at: str = "06:00"
+    digest_at: str = "07:00"
+    mails_per_second: float = Field(default=10, gt=0, le=1000)
+    mails_per_second_per_domain: float = Field(default=1, gt=0, le=1000)
+    operator: str = ""
+    serve_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("planning_files", "inventory_files", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:
         return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
-    @field_validator("opt_in", mode="before")
+    @field_validator("opt_in", "serve_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
@@ -185,6 +209,14 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value.lower()
 
+    @field_validator("dkim_selector")
+    @classmethod
+    def _labels(cls, value: str) -> str:
+        if value and not _SELECTOR.fullmatch(value):
+            message = f"{value} must be letters, digits, hyphens and dots, such as mail or s1.relay"
+            raise ValueError(message)
+        return value.lower()
+
     @field_validator("contact")
     @classmethod
     def _reachable(cls, value: str) -> str:
@@ -201,7 +233,22 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
-    @field_validator("run_at")
+    @field_validator("operator")
+    @classmethod
+    def _one_mailbox(cls, value: str) -> str:
+        if value and not _ADDRESS.fullmatch(value):
+            message = f"{value} must be an e-mail address"
+            raise ValueError(message)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            ipaddress.ip_network(proxy)  # its own words say what is wrong
+        return value
+
+    @field_validator("run_at", "digest_at")
     @classmethod
     def _time_of_day(cls, value: str) -> str:
         found = _TIME_OF_DAY.fullmatch(value)

@@ -12,6 +12,7 @@ Every way in which sinkwatch says no, on one page.
     ├── SourceError            a source failed                  (source, url, retryable)
     ├── StoreError             the database or a folder cannot be used
     ├── BusyError              another run holds the lock
+    ├── LimitError             asked too often                  (retry_after_s, is_closed)
     ├── DeliveryError          a message could not be sent      (permanent)
     │   └── RelayError         what a relay answered            (verdict; in notify.replies)
     └── TokenError             a signed link is forged, expired or spent
@@ -145,6 +146,37 @@ class StoreError(SinkwatchError):
 
 class BusyError(SinkwatchError):
     """Another run holds the lock."""
+
+
+class LimitError(SinkwatchError):
+    """
+    Somebody asked too often.
+
+    Parameters
+    ----------
+    value
+        What was asked for.
+    rule
+        The limit.
+    way_out
+        When to ask again.
+    retry_after_s
+        Seconds until that.
+    is_closed
+        Whether it is everyone's limit that is reached, not this client's.
+
+    Attributes
+    ----------
+    retry_after_s, is_closed
+        As given.
+    """
+
+    def __init__(
+        self, value: str, rule: str, way_out: str, *, retry_after_s: int, is_closed: bool
+    ) -> None:
+        super().__init__(value, rule, way_out)
+        self.retry_after_s = retry_after_s
+        self.is_closed = is_closed
 
 
 class DeliveryError(SinkwatchError):

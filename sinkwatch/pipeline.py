@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from shapely import Point
 
@@ -15,26 +15,24 @@ from sinkwatch import (
     alerts,
     assess,
     explain,
-    gazetteer,
     geocode,
     intake,
     sources,
     survey,
     wording,
 )
+from sinkwatch import events as changes_of
 from sinkwatch.errors import SourceError
 from sinkwatch.model import (
     FRAME_OF_KIND,
     PLANNING_KINDS,
-    Digest,
     Event,
     Findings,
-    Message,
+    GeologyClass,
     Outcome,
     Place,
     SourceState,
     SourceStatus,
-    Subscription,
 )
 
 if TYPE_CHECKING:
@@ -48,9 +46,6 @@ if TYPE_CHECKING:
     from sinkwatch.store import Store
 
 LOG = logging.getLogger(__name__)
-
-ALERTS_EXPIRE: Final = timedelta(hours=72)
-"""Age at which an alert that could not be delivered is given up."""
 
 _WAITING: Final = (Outcome.CREATED, Outcome.SENDING, Outcome.TEMPORARY_FAILURE)
 
@@ -72,6 +67,8 @@ class RunReport:
         Messages queued, handed over, and still waiting to be.
     published
         Where the site lies, and whether it changed.
+    waits_for_approval
+        Why nobody is told of it until a person has looked; empty if they are.
     """
 
     at: datetime
@@ -81,6 +78,7 @@ class RunReport:
     n_delivered: int
     n_waiting: int
     published: Written
+    waits_for_approval: str = ""
 
     @property
     def troubled(self) -> tuple[SourceState, ...]:
@@ -117,32 +115,38 @@ def run(
     StoreError
         If database or folders cannot be written; nothing is half done then.
     """
-    from sinkwatch import delivery  # noqa: PLC0415 - `check` does without store and mail
+    from sinkwatch import mailroom  # noqa: PLC0415 - `check` does without store and mail
 
     now = services.clock()
     with services.lock(), services.store() as store:
         found = _found(services, store, now, offline=offline, must_read=must_read)
         findings = found.findings
-        events, messages = _record(services, store, found, now)
-        n_delivered = delivery.deliver(services, store, services.mailer())
-        published = publish(services, findings)
+        recorded = _record(services, store, found, now)
+        n_before = _n_messages(store)
+        try:
+            published = publish(services, findings)
+        finally:
+            # A full disk for maps must keep no alert from anyone.
+            n_delivered = mailroom.work(services, store, surveyed=lambda: found)
+        n_queued = _n_messages(store) - n_before
         n_waiting = _n_waiting(store)
         intake.tidy(services, store, now)
     LOG.info(
         "run: %d events, %d queued, %d delivered, %s",
-        len(events),
-        len(messages),
+        len(recorded.events),
+        n_queued,
         n_delivered,
         "site changed" if published.changed else "site unchanged",
     )
     return RunReport(
         at=now,
         findings=findings,
-        events=events,
-        n_queued=len(messages),
+        events=recorded.events,
+        n_queued=n_queued,
         n_delivered=n_delivered,
         n_waiting=n_waiting,
         published=published,
+        waits_for_approval=recorded.waits_for_approval,
     )
 
 
@@ -202,53 +206,60 @@ def dry_run(
     report
         What would have been done.
     """
-    from sinkwatch.notify import mail  # noqa: PLC0415 - only where mail is written
+    from sinkwatch import compose  # noqa: PLC0415 - only where mail is written
+    from sinkwatch.notify import mail  # noqa: PLC0415 - as above
 
     now = services.clock()
     with services.lock(), services.store() as store:
         found = _found(services, store, now, offline=offline, must_read=must_read)
         findings = found.findings
         with store.begin() as connection, connection.begin_nested() as nothing_kept:
-            events, messages = _plan(services, connection, found, now)
+            recorded = _plan(services, connection, found, now)
+            digests = compose.digests(connection, services.digest_at(), now)
             nothing_kept.rollback()
+    letters = compose.Letters.of(services, found)
     mailer = mail.FolderMailer(folder / "mail")
-    for message in messages:
-        mailer.send(message)
+    for digest in digests:
+        mailer.send(letters.render(digest, now))
     settings = services.settings.model_copy(update={"maps_folder": folder / "maps"})
     published = publish(replace(services, settings=settings), findings)
     return RunReport(
         at=now,
         findings=findings,
-        events=events,
-        n_queued=len(messages),
+        events=recorded.events,
+        n_queued=len(digests),
         n_delivered=0,
         n_waiting=0,
         published=published,
+        waits_for_approval=recorded.waits_for_approval,
     )
 
 
-def _record(
-    services: Services, store: Store, found: survey.Surveyed, now: datetime
-) -> tuple[tuple[Event, ...], tuple[Message, ...]]:
-    from sinkwatch.store import outbox  # noqa: PLC0415 - with the store
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What one transaction has recorded: the news, and why it waits for a person if it does."""
 
-    # One transaction: what is recorded as changed and what is queued because of it stand or fall
-    # together, so a crash between the two can neither lose a mail nor send it twice.
+    events: tuple[Event, ...]
+    waits_for_approval: str
+
+
+def _record(services: Services, store: Store, found: survey.Surveyed, now: datetime) -> _Recorded:
+    # One transaction: what is recorded as changed and who is to hear of it stand or fall together,
+    # so a crash can neither lose an alert nor tell it twice. The mails are rendered afterwards.
     with store.begin() as connection:
-        events, messages = _plan(services, connection, found, now)
-        outbox.enqueue(connection, messages, now, now + ALERTS_EXPIRE)
-    return events, messages
+        return _plan(services, connection, found, now)
 
 
 def _plan(
     services: Services, connection: Connection, surveyed: survey.Surveyed, now: datetime
-) -> tuple[tuple[Event, ...], tuple[Message, ...]]:
-    from sinkwatch.store import outbox, runs, states, subscriptions  # noqa: PLC0415 - with the store
+) -> _Recorded:
+    from sinkwatch.store import runs, states  # noqa: PLC0415 - with the store
 
+    del services
     run_id = runs.start(connection, now)
     findings = surveyed.findings
     silent_since = _silent_since(connection, findings)
-    complete = {alerts.APPLICATION: _all_answered(connection, findings, now)}
+    complete = {changes_of.APPLICATION: _all_answered(connection, findings, now)}
     lost = _lost(connection, findings)
     intake.note_sources(connection, findings.sources, now)
     changes = [
@@ -258,24 +269,57 @@ def _plan(
             connection, run_id, kind, facts, is_complete=complete.get(kind, True)
         )
     ]
-    found = alerts.events(
+    found = changes_of.events(
         changes, notes(findings), findings.area.parameters, today=wording.london_date(now)
     )
-    homes = _at_home(subscriptions.confirmed(connection), surveyed.postcodes)
-    digests = alerts.plan(found, homes, outbox.told(connection))
-    letters = Letters.of(services, surveyed)
-    messages = tuple(
-        letters.render(replace(digest, silent_since=silent_since), now) for digest in digests
-    )
-    news = tuple(event for event in found if event.is_news)
+    news = [replace(event, silent_since=silent_since) for event in found if event.is_news]
+    n_concerned, rule = _tell(connection, run_id, news, surveyed.postcodes, now)
     summary = {
         "events": len(news),
-        "queued": len(messages),
+        "concerned": n_concerned,
         "version": __version__,
         "checked": _checked(findings),
     }
     runs.finish(connection, run_id, now, "done", summary)
-    return news, messages
+    return _Recorded(tuple(news), rule)
+
+
+def _tell(
+    connection: Connection,
+    run_id: int,
+    news: Sequence[Event],
+    postcodes: gpd.GeoDataFrame,
+    now: datetime,
+) -> tuple[int, str]:
+    """Record who is to hear of the news of a run, and whether a person must look first."""
+    from sinkwatch.store import alerts as stored  # noqa: PLC0415 - with the store
+    from sinkwatch.store import brakes, subscribers  # noqa: PLC0415 - as above
+
+    new = stored.record(connection, run_id, news, now)
+    subscribers.move(connection, _centres(postcodes))
+    audience = alerts.Audience.of(subscribers.all_of(connection))
+    told = stored.told(connection, {event.subject for event in new})
+    before = stored.concerned_by_run(connection, now - _BRAKE_LOOKS_BACK)
+    pairs = alerts.hearers(new, audience, told)
+    subjects = {event.key: event.subject for event in new}
+    n_concerned = stored.queue(connection, run_id, pairs, subjects, now)
+    rule = alerts.brake(n_concerned, len(audience.subscribers), before)
+    if rule:
+        LOG.warning("run %d waits for approval: it concerns %d, %s", run_id, n_concerned, rule)
+        brakes.pull(
+            connection,
+            brakes.Brake(run_id=run_id, since=now, n_concerned=n_concerned, rule=rule),
+        )
+    return n_concerned, rule
+
+
+_BRAKE_LOOKS_BACK: Final = timedelta(days=30)
+
+
+def _centres(postcodes: gpd.GeoDataFrame) -> dict[str, tuple[float, float]]:
+    """Return where the list of today has each postcode, like the map and the band."""
+    at = zip(postcodes.geometry.x.tolist(), postcodes.geometry.y.tolist(), strict=True)
+    return dict(zip(postcodes["postcode"], at, strict=True))
 
 
 def _all_answered(connection: Connection, findings: Findings, now: datetime) -> bool:
@@ -344,24 +388,6 @@ def _lost(connection: Connection, findings: Findings) -> frozenset[str]:
     )
 
 
-def _at_home(
-    subscriptions: Sequence[Subscription], postcodes: gpd.GeoDataFrame
-) -> list[Subscription]:
-    """Put each subscriber where the list of today has their postcode, like the map and the band."""
-    wanted = {home.postcode for home in subscriptions}
-    listed = postcodes[postcodes["postcode"].isin(wanted)]
-    eastings = dict(zip(listed["postcode"], listed.geometry.x, strict=True))
-    northings = dict(zip(listed["postcode"], listed.geometry.y, strict=True))
-    return [
-        replace(
-            home,
-            easting=float(eastings.get(home.postcode, home.easting)),
-            northing=float(northings.get(home.postcode, home.northing)),
-        )
-        for home in subscriptions
-    ]
-
-
 _GROUND: Final = frozenset({"geology", "sinkholes", "postcodes"})
 """Frames that decide the band of a postcode."""
 
@@ -373,17 +399,17 @@ def _facts(
     findings = surveyed.findings
     facts: dict[str, dict[str, dict[str, object]]] = {}
     if "sinkholes" not in lost:
-        facts[alerts.SINKHOLE] = alerts.sinkhole_facts(findings.sinkholes)
+        facts[changes_of.SINKHOLE] = changes_of.sinkhole_facts(findings.sinkholes)
     if not _GROUND & lost:
         bands = assess.score(surveyed.knowledge.hazard, surveyed.postcodes, key="postcode")
-        facts[alerts.POSTCODE] = alerts.postcode_facts(bands, surveyed.postcodes)
+        facts[changes_of.POSTCODE] = changes_of.postcode_facts(bands, surveyed.postcodes)
     planning = [state for state in findings.sources if state.spec.kind in PLANNING_KINDS]
     if any(state.snapshot is not None for state in planning):
-        facts[alerts.APPLICATION] = alerts.application_facts(findings.applications)
+        facts[changes_of.APPLICATION] = changes_of.application_facts(findings.applications)
     return facts
 
 
-def notes(findings: Findings) -> dict[str, alerts.Note]:
+def notes(findings: Findings) -> dict[str, changes_of.Note]:
     """
     Return what goes with the news of each application: its ground, and its watched site.
 
@@ -397,21 +423,30 @@ def notes(findings: Findings) -> dict[str, alerts.Note]:
     notes
         By application key.
     """
+    from sinkwatch.publish import public  # noqa: PLC0415 - with the site
+
     styles = findings.area.parameters.table.styles
     names = dict(zip(findings.places["place_id"], findings.places["name"], strict=True))
     sites = dict(
         zip(findings.applications["application_key"], findings.applications["site_id"], strict=True)
     )
-    notes: dict[str, alerts.Note] = {}
+    notes: dict[str, changes_of.Note] = {}
     for assessment in findings.applied:
         key = assessment.place.place_id
         lines = [f"Ground: {explain.headline(assessment, styles)}"]
         street = _street_of(assessment.place, findings)
         if street:
             lines.append(f"Near {street}.")
-        if sites.get(key):
-            lines.append(f"On or near the watched site {names[sites[key]]}.")
-        notes[key] = alerts.Note(is_flagged=key in findings.flagged, lines=tuple(lines))
+        site = names[sites[key]] if sites.get(key) else ""
+        if site:
+            lines.append(f"On or near the watched site {site}.")
+        notes[key] = changes_of.Note(
+            is_flagged=key in findings.flagged,
+            lines=tuple(lines),
+            in_belt=assessment.scored_as is GeologyClass.C,
+            site=site,
+            anchor=public.anchor("application", key),
+        )
     return notes
 
 
@@ -422,79 +457,11 @@ def _street_of(place: Place, findings: Findings) -> str:
     return geocode.nearest_street(point, findings.surroundings.names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letters:
-    """
-    Renders digests against the findings of one run.
+def _n_messages(store: Store) -> int:
+    from sinkwatch.store import outbox  # noqa: PLC0415 - with the store
 
-    Attributes
-    ----------
-    services
-        With the sender.
-    findings
-        What the run found.
-    knowledge
-        The same, ready to be asked about each subscriber's postcode.
-    """
-
-    services: Services
-    findings: Findings
-    knowledge: explain.Knowledge
-
-    @classmethod
-    def of(cls, services: Services, surveyed: survey.Surveyed) -> Self:
-        """
-        Put the findings in order once, for any number of digests.
-
-        Parameters
-        ----------
-        services
-            With the sender.
-        surveyed
-            What the run found, and what each postcode is asked against.
-
-        Returns
-        -------
-        letters
-            For `render`.
-        """
-        return cls(services=services, findings=surveyed.findings, knowledge=surveyed.knowledge)
-
-    def render(self, digest: Digest, now: datetime) -> Message:
-        """
-        Render a digest, with its map and what is recorded about the ground at its postcode.
-
-        Parameters
-        ----------
-        digest
-            What to tell, and whom.
-        now
-            Date of the mail, UTC.
-
-        Returns
-        -------
-        message
-            With a new Message-ID.
-        """
-        from sinkwatch.notify import picture, render  # noqa: PLC0415 - only where mail is written
-
-        home = digest.subscription
-        place = gazetteer.of_postcode(
-            home.postcode, home.easting, home.northing, alerts.POSTCODE_UNCERTAINTY_M
-        )
-        return render.message(
-            digest,
-            sender=self.services.sender(),
-            context=render.Context(
-                area=self.findings.area,
-                sources=self.findings.sources,
-                assessment=explain.place(self.knowledge, place),
-                editions=self.knowledge.editions,
-            ),
-            picture=picture.draw(picture.scene_of(digest, self.findings)),
-            message_id=self.services.new_message_id(),
-            at=now,
-        )
+    with store.read() as connection:
+        return sum(outbox.counts(connection).values())
 
 
 def _n_waiting(store: Store) -> int:

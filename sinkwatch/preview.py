@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 
-from sinkwatch import alerts, gazetteer, intake, pipeline, survey, wording
+from sinkwatch import (
+    alerts,
+    compose,
+    explain,
+    gazetteer,
+    intake,
+    pipeline,
+    signup,
+    survey,
+    wording,
+)
+from sinkwatch import events as changes_of
 from sinkwatch.model import (
+    DEFAULT_TOPICS,
+    PLANNING_KINDS,
+    Alert,
+    Assessment,
     Change,
     Digest,
     Event,
     EventKind,
     Evidence,
     Findings,
+    MailKind,
     Message,
+    Place,
+    Subscriber,
+    SubscriberId,
     Subscription,
     SubscriptionId,
+    Topic,
     fingerprint,
 )
+from sinkwatch.store import alerts as stored
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from sinkwatch.services import Services
+    from sinkwatch.signup import Wish
+    from sinkwatch.store import Store
 
 DEFAULT_RADIUS_M: Final = 500.0
 """Radius of a subscription unless another is asked for: the last search ring, metres."""
@@ -59,40 +85,167 @@ def message(services: Services, words: str) -> Message:
     """
     inputs = intake.recall(services)
     surveyed = survey.surveyed(services.area, inputs)
-    findings = surveyed.findings
     place = gazetteer.postcode(survey.names(services.area, inputs), words)
     now = services.clock()
+    someone = _someone(place, DEFAULT_RADIUS_M, DEFAULT_TOPICS, now)
+    findings = surveyed.findings
+    shown = [*_applications_now(findings, now), *_examples(findings, someone.subscriptions[0])]
+    nearby = _told(someone, shown, now).alerts
+    # The nearest and the newest by turns: a mail that shows each kind of thing once.
+    latest = sorted(nearby, key=lambda alert: shown.index(alert.event))[:_MOST_SHOWN]
+    digest = Digest(
+        subscriber=someone,
+        kind=MailKind.ALERT,
+        alerts=tuple(alert for alert in nearby if alert in latest),
+    )
+    return compose.Letters.of(services, surveyed).render(digest, now)
+
+
+def _someone(place: Place, radius_m: float, topics: frozenset[Topic], now: datetime) -> Subscriber:
+    """Return a made-up subscriber at a place."""
     home = Subscription(
         subscription_id=SubscriptionId("preview"),
-        email="someone@example.org",
         postcode=place.label,
-        radius_m=DEFAULT_RADIUS_M,
+        radius_m=radius_m,
         easting=float(place.easting or 0.0),
         northing=float(place.northing or 0.0),
+        topics=topics,
         confirmed_at=now,
     )
-    shown = [*_applications_now(findings, now), *_examples(findings, home)]
-    digests = alerts.plan(shown, (home,), frozenset())
-    nearby = digests[0].alerts if digests else ()
-    latest = sorted(nearby, key=lambda alert: shown.index(alert.event))[:_MOST_SHOWN]
-    digest = Digest(subscription=home, alerts=tuple(a for a in nearby if a in latest))
-    return pipeline.Letters.of(services, surveyed).render(digest, now)
+    return Subscriber(
+        subscriber_id=SubscriberId("preview"),
+        email="someone@example.org",
+        subscriptions=(home,),
+        confirmed_at=now,
+    )
 
 
-def _applications_now(findings: Findings, now: datetime) -> list[Event]:
+def _told(someone: Subscriber, shown: Sequence[Event], now: datetime) -> Digest:
+    """Return what of some events a subscriber would be told."""
+    pairs = alerts.hearers(shown, alerts.Audience.of((someone,)), {})
+    keys = {key for _, key in pairs}
+    told = [event for event in shown if event.key in keys]
+    return alerts.digest(someone, MailKind.ALERT, told, {}, today=wording.london_date(now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Would:
+    """
+    What somebody would have been told, had they subscribed a year ago.
+
+    Attributes
+    ----------
+    subscriber
+        Made up, with the place asked about.
+    alerts
+        What they would have been told, in the order of a mail.
+    assessment
+        What is recorded about the ground at the place.
+    says
+        Sentences on what is not known, such as that no planning source is set up.
+    """
+
+    subscriber: Subscriber
+    alerts: tuple[Alert, ...]
+    assessment: Assessment
+    says: tuple[str, ...]
+
+
+def would_have(services: Services, store: Store, surveyed: survey.Surveyed, wish: Wish) -> Would:
+    """
+    Say what somebody would have been told in the last twelve months.
+
+    Parameters
+    ----------
+    services
+        Clock and area.
+    store
+        The open store: what has changed since it was made.
+    surveyed
+        What the last run found: the applications and records of the time before.
+    wish
+        The place, the radius and what they want to hear of.
+
+    Returns
+    -------
+    would
+        For the form.
+
+    Raises
+    ------
+    PlaceError
+        If the postcode is not held or lies outside the area, or the radius is not offered.
+    """
+    now = services.clock()
+    asked = signup.subscription(services, wish, now)
+    place = gazetteer.of_postcode(
+        asked.postcode, asked.easting, asked.northing, alerts.POSTCODE_UNCERTAINTY_M
+    )
+    someone = _someone(place, wish.radius_m, wish.topics, now)
+    with store.read() as connection:
+        recorded = stored.since(connection, now - _YEAR)
+    known = {event.subject for event in recorded}
+    before = [
+        event
+        for event in (
+            *_applications_now(surveyed.findings, now, within=_YEAR),
+            *_records_of(surveyed.findings, wording.london_date(now) - _YEAR),
+        )
+        if event.subject not in known
+    ]
+    return Would(
+        subscriber=someone,
+        alerts=_told(someone, [*recorded, *before], now).alerts,
+        assessment=explain.place(surveyed.knowledge, place),
+        says=tuple(_unknown(surveyed.findings)),
+    )
+
+
+_YEAR: Final = timedelta(days=365)
+
+
+def _unknown(findings: Findings) -> Iterator[str]:
+    """Say what cannot be told, so that a short list is not taken for a quiet place."""
+    planning = [state for state in findings.sources if state.spec.kind in PLANNING_KINDS]
+    if all(state.snapshot is None for state in planning):
+        yield (
+            "No planning applications are held here yet, so none can be shown. That is not the "
+            "same as none."
+        )
+    for state in wording.alarming(findings.sources):
+        yield f"{state.spec.title}: {wording.source_text(state)}. Something may be missing here."
+
+
+def _records_of(findings: Findings, since: date) -> list[Event]:
+    """Return the records of events that were observed since a day."""
+    sinkholes = findings.sinkholes
+    recent = sinkholes[sinkholes["is_drawn"] & (sinkholes["observed"] >= pd.Timestamp(since))]
+    return [
+        replace(_record_example(row), happened="A record has been added to the inventory.")
+        for row in recent.to_dict("records")
+    ]
+
+
+def _applications_now(
+    findings: Findings, now: datetime, within: timedelta | None = None
+) -> list[Event]:
+    """Return the applications that are news today, or were within a time before."""
     changes = [
         Change(
-            kind=alerts.APPLICATION,
+            kind=changes_of.APPLICATION,
             subject=key,
             version=fingerprint(facts),
             before=None,
             after=facts,
             is_baseline=False,
         )
-        for key, facts in alerts.application_facts(findings.applications).items()
+        for key, facts in changes_of.application_facts(findings.applications).items()
     ]
     today = wording.london_date(now)
-    found = alerts.events(changes, pipeline.notes(findings), findings.area.parameters, today=today)
+    parameters = findings.area.parameters
+    if within is not None:
+        parameters = replace(parameters, recent_days=within.days)
+    found = changes_of.events(changes, pipeline.notes(findings), parameters, today=today)
     return [event for event in found if event.is_news]
 
 

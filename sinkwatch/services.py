@@ -9,7 +9,8 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sinkwatch.sources.outside.politeness import HostRule
     from sinkwatch.sources.outside.progress import Progress
     from sinkwatch.store import Store
+    from sinkwatch.store.outbox import Pace
 
 SECRET_BYTES: Final = 32
 """Length of the key under which links and hashed addresses are signed: 256 bits."""
@@ -166,19 +168,37 @@ class Services:
 
     def mailer(self) -> Mailer:
         """Return the transport that the settings name."""
-        from sinkwatch.notify import mail  # noqa: PLC0415 - only where mail is sent
+        from sinkwatch.notify import mail, relay  # noqa: PLC0415 - only where mail is sent
 
         settings = self.settings
         if settings.mail_transport == "folder":
             return mail.FolderMailer(settings.mails())
-        return mail.SmtpMailer(
+        where = relay.Relay(
             host=settings.smtp_host,
             port=settings.smtp_port,
+            our_name=settings.sender_domain,
             security=settings.smtp_security,
             user=settings.smtp_user,
             password=settings.relay_password(),
             ca_file=settings.smtp_ca_file,
         )
+        return mail.SmtpMailer(where)
+
+    def pace(self) -> Pace:
+        """Return how far apart messages go; a folder needs no patience."""
+        from sinkwatch.store import outbox  # noqa: PLC0415 - with the store
+
+        settings = self.settings
+        if settings.mail_transport == "folder":
+            return outbox.NO_PACE
+        return outbox.Pace(
+            domain_gap=timedelta(seconds=1 / settings.mails_per_second_per_domain),
+            gap=timedelta(seconds=1 / settings.mails_per_second),
+        )
+
+    def digest_at(self) -> time_of_day:
+        """Return from which time of a day, a Monday or a month's first digests may go."""
+        return time_of_day.fromisoformat(self.settings.digest_at)
 
     def new_message_id(self) -> MessageId:
         """Return a Message-ID that was never used before."""

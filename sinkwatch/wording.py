@@ -15,11 +15,13 @@ from sinkwatch.model import (
     Age,
     EventKind,
     Evidence,
+    Frequency,
     SourceStatus,
+    Topic,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from sinkwatch.model import SourceState
@@ -58,7 +60,48 @@ EVENT_TITLES: Final = {
     EventKind.SINKHOLE_CORRECTED: "Record corrected",
     EventKind.SINKHOLE_REMOVED: "Record removed",
     EventKind.BAND_CHANGED: "Your postcode's band changed",
+    EventKind.RETRACTED: "What we told you was wrong",
 }
+
+TOPICS: Final[Mapping[Topic, str]] = {
+    Topic.FLAGGED: "planning applications that are flagged",
+    Topic.BELT: "every planning application where gypsum is present",
+    Topic.RECORDS: "records of ground collapse and subsidence",
+    Topic.DECISIONS: "decisions, withdrawals and appeals",
+}
+"""What one may ask to hear of, as it stands in a sentence."""
+
+FREQUENCIES: Final[Mapping[Frequency, str]] = {
+    Frequency.AT_ONCE: "as soon as there is news",
+    Frequency.DAILY: "once a day",
+    Frequency.WEEKLY: "once a week",
+    Frequency.MONTHLY: "once a month",
+}
+"""How often mail is wanted, if there is anything to tell, as it stands in a sentence."""
+
+CONSENT_VERSION: Final = "2026-11"
+"""Month in which the words of the consent were last changed; each consent is kept with it."""
+
+
+def consent_text(postcodes: Sequence[str]) -> str:
+    """
+    Return what somebody agrees to who subscribes.
+
+    Parameters
+    ----------
+    postcodes
+        Theirs.
+
+    Returns
+    -------
+    text
+        One sentence.
+    """
+    return (
+        f"I agree to be sent e-mails about ground stability near {' and '.join(postcodes)}, until "
+        "I stop them."
+    )
+
 
 SOURCE_STATUSES: Final = {
     SourceStatus.GOOD: "up to date",
@@ -202,6 +245,46 @@ def date_text(day: date) -> str:
         Such as "17 February 2014".
     """
     return f"{day.day} {day:%B %Y}"
+
+
+def month_text(day: date) -> str:
+    """
+    Write the month of a date.
+
+    Parameters
+    ----------
+    day
+        Any day of it.
+
+    Returns
+    -------
+    text
+        Such as "October 2026".
+    """
+    return f"{day:%B %Y}"
+
+
+def joined(texts: Sequence[str]) -> str:
+    """
+    Write texts as one list.
+
+    Parameters
+    ----------
+    texts
+        In their order.
+
+    Returns
+    -------
+    text
+        Such as "a, b and c"; empty if there are none.
+
+    Examples
+    --------
+    >>> joined(["HG4 1HS", "HG4 2AB", "HG4 3CD"])
+    'HG4 1HS, HG4 2AB and HG4 3CD'
+    """
+    *others, last = texts or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def source_text(state: SourceState) -> str:

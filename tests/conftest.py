@@ -31,6 +31,7 @@ CORE = frozenset(
         "alerts",
         "assess",
         "context",
+        "events",
         "explain",
         "gazetteer",
         "geo",
@@ -41,6 +42,7 @@ CORE = frozenset(
         "sites",
         "style",
         "survey",
+        "timetable",
         "wording",
     )
 )

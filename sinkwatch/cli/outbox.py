@@ -1,4 +1,4 @@
-"""Commands of the outbox: list, show, preview, retry."""
+"""Commands of the outbox: list, show, preview, retry, approve, discard, retract."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sinkwatch.errors import ConfigError
 
 @click.group()
 def outbox() -> None:
-    """List, show, preview and retry messages."""
+    """List, show, preview and retry messages; approve, discard or retract what they tell."""
 
 
 @outbox.command("list")
@@ -31,7 +31,7 @@ def list_messages(*, state: str | None, config_path: Path | None, as_json: bool)
             [
                 {
                     "message_id": row.message_id,
-                    "subscription_id": row.subscription_id,
+                    "kind": row.kind,
                     "subject": row.subject,
                     "state": row.state,
                     "created_at": row.created_at.isoformat(),
@@ -79,12 +79,70 @@ def retry_messages(*, messages: tuple[str, ...], config_path: Path | None) -> No
     """Put parked or failed MESSAGES, named by the start of their ids, back; without any, all."""
     from sinkwatch.services import open_services
     from sinkwatch.store import outbox as stored
+    from sinkwatch.store import throttles
 
     services = open_services(config_path)
     with services.store() as store, store.begin() as connection:
         named = [stored.get(connection, start).message_id for start in messages]
         n_queued = stored.retry(connection, named or None, services.clock())
+        throttles.lift(connection)
     click.echo(f"{n_queued} back in the queue; the next run delivers them")
+
+
+@outbox.command("approve")
+@click.argument("run", type=int, required=False)
+@options.config
+def approve_run(*, run: int | None, config_path: Path | None) -> None:
+    """Let the mails of RUN go, which waits since it concerns so many; without RUN, list these."""
+    from sinkwatch.services import open_services
+    from sinkwatch.store import alerts, brakes
+
+    services = open_services(config_path)
+    with services.store() as store:
+        if run is not None:
+            with store.begin() as connection:
+                brakes.end(connection, run, "approved", services.clock())
+            click.echo(f"Run {run} approved; the next round of the mailroom writes its mails")
+            return
+        with store.read() as connection:
+            waiting = [
+                (brake, alerts.of_run(connection, brake.run_id))
+                for brake in brakes.waiting(connection)
+            ]
+    for brake, events in waiting:
+        when = f"Run {brake.run_id} of {brake.since:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{when}: {brake.n_concerned} subscribers, {brake.rule}")
+        for event in events:
+            click.echo(f"    {event.title}: {event.happened}")
+    click.echo(f"{len(waiting)} waiting")
+
+
+@outbox.command("discard")
+@click.argument("run", type=int)
+@options.config
+def discard_run(*, run: int, config_path: Path | None) -> None:
+    """Let nobody hear of what RUN found, which waits since it concerns so many."""
+    from sinkwatch.services import open_services
+    from sinkwatch.store import alerts, brakes
+
+    services = open_services(config_path)
+    with services.store() as store, store.begin() as connection:
+        brakes.end(connection, run, "discarded", services.clock())
+        n_discarded = alerts.discard(connection, run)
+    click.echo(f"Run {run} discarded; {n_discarded} alerts will not be told")
+
+
+@outbox.command("retract")
+@click.argument("event")
+@click.argument("because")
+@options.config
+def retract_event(*, event: str, because: str, config_path: Path | None) -> None:
+    """Tell everyone who was told EVENT, named by its key, that it was wrong, and why: BECAUSE."""
+    from sinkwatch import retraction
+    from sinkwatch.services import open_services
+
+    n_told = retraction.retract(open_services(config_path), event, because)
+    click.echo(f"{n_told} subscribers will be told; the next round of the mailroom writes to them")
 
 
 @outbox.command("preview")

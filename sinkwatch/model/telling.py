@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, NewType
 
+SubscriberId = NewType("SubscriberId", str)
 SubscriptionId = NewType("SubscriptionId", str)
 
 MessageId = NewType("MessageId", str)
@@ -28,6 +29,48 @@ class EventKind(enum.StrEnum):
     SINKHOLE_CORRECTED = "sinkhole_corrected"
     SINKHOLE_REMOVED = "sinkhole_removed"
     BAND_CHANGED = "band_changed"
+    RETRACTED = "retracted"
+
+
+class Topic(enum.StrEnum):
+    """What a subscriber may ask to hear of, place by place."""
+
+    FLAGGED = "flagged"
+    BELT = "belt"
+    RECORDS = "records"
+    DECISIONS = "decisions"
+
+
+DEFAULT_TOPICS: Final = frozenset({Topic.FLAGGED, Topic.RECORDS, Topic.DECISIONS})
+"""What one hears of without choosing: all but the applications that are not flagged."""
+
+
+class Frequency(enum.StrEnum):
+    """How often a subscriber wants mail, if there is anything to tell."""
+
+    AT_ONCE = "at_once"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class SignupPurpose(enum.StrEnum):
+    """What a request asks to be done once its address has confirmed it."""
+
+    SUBSCRIBE = "subscribe"
+    CHANGE_ADDRESS = "change_address"
+
+
+class MailKind(enum.StrEnum):
+    """What a message is, the most urgent first."""
+
+    CONFIRMATION = "confirmation"
+    SERVICE = "service"
+    OPERATOR = "operator"
+    CORRECTION = "correction"
+    ALERT = "alert"
+    DIGEST = "digest"
+    QUIET = "quiet"
 
 
 class Outcome(enum.StrEnum):
@@ -127,6 +170,17 @@ class Event:
         Further facts, each a sentence: why it is flagged, dates, source.
     url
         Public record of it; empty if there is none.
+    in_belt
+        Whether it lies on ground where gypsum is present, by the layers held.
+    site
+        Name of the watched site that it touches; empty if none.
+    deadline
+        The council's consultation date if the application is still open; None if it gives none.
+    anchor
+        Where the published page tells of it, after the #; empty if nowhere.
+    silent_since
+        Set if it was found after a time in which no planning source could be read: the day on
+        which one last could be, Europe/London.
     """
 
     kind: EventKind
@@ -141,6 +195,11 @@ class Event:
     is_news: bool
     lines: tuple[str, ...] = ()
     url: str = ""
+    in_belt: bool = False
+    site: str = ""
+    deadline: date | None = None
+    anchor: str = ""
+    silent_since: date | None = None
 
     @property
     def key(self) -> str:
@@ -151,75 +210,130 @@ class Event:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """
-    A standing request: a confirmed address, a postcode, a radius.
+    A standing request: a place, a radius, and what to hear of there.
 
     Attributes
     ----------
     subscription_id
         Random public id; says nothing about the person.
-    email
-        Canonical address.
     postcode
         Where they want to hear of.
     radius_m
         How far round it, metres.
     easting, northing
         The postcode's centre, metres, EPSG:27700.
+    topics
+        What to hear of; a change of the postcode's own band is always told.
     confirmed_at
         When consent was confirmed, UTC.
     """
 
     subscription_id: SubscriptionId
-    email: str
     postcode: str
     radius_m: float
     easting: float
     northing: float
     confirmed_at: datetime
+    topics: frozenset[Topic] = DEFAULT_TOPICS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """
+    A person with a confirmed address, and the places they asked about.
+
+    Attributes
+    ----------
+    subscriber_id
+        Random public id; says nothing about the person.
+    email
+        Canonical address.
+    subscriptions
+        Their places, by postcode; never none.
+    confirmed_at
+        When the address was confirmed, UTC.
+    frequency
+        How often they want mail.
+    is_quiet_at_night
+        Whether nothing is to go out between 21:00 and 08:00, Europe/London.
+    paused_until
+        No mail before that day, Europe/London; None if not paused.
+    digested_at
+        When their waiting alerts were last gathered into a mail, or found to be none, UTC.
+    """
+
+    subscriber_id: SubscriberId
+    email: str
+    subscriptions: tuple[Subscription, ...]
+    confirmed_at: datetime
+    frequency: Frequency = Frequency.AT_ONCE
+    is_quiet_at_night: bool = False
+    paused_until: date | None = None
+    digested_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """
-    One new fact for one subscription, told once.
+    One new fact for one subscriber, told once, as seen from one of their places.
 
     Attributes
     ----------
     event
         What changed.
+    subscription
+        The place of theirs that it is nearest to.
     distance_m
-        From the postcode's centre to what it concerns, metres; None if that is not mapped.
+        From that postcode's centre to what it concerns, metres; None if that is not mapped.
     distance_uncertainty_m
         Its uncertainty, metres; None if not mapped.
     direction
         Compass direction as seen from the postcode; empty if not mapped.
+    also_near
+        Postcodes of their other places that it concerns too.
+    told_on
+        When they were last told of the same subject, Europe/London; None if never.
     """
 
     event: Event
+    subscription: Subscription
     distance_m: float | None
     distance_uncertainty_m: float | None
     direction: str
+    also_near: tuple[str, ...] = ()
+    told_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """
-    The alerts of one subscriber in one run; rendered, it is one message.
+    What one subscriber is told at one time; rendered, it is one message.
 
     Attributes
     ----------
-    subscription
+    subscriber
         For whom.
+    kind
+        `ALERT`, `DIGEST`, `CORRECTION` or, without any alert, `QUIET`.
     alerts
-        What is new, nearest first; what is not mapped last.
-    silent_since
-        Set if it makes up for a time in which a planning source could not be read: the day on
-        which that last could be, Europe/London.
+        What is new: what has a deadline first, then the nearest; what is not mapped last.
+    quiet_month
+        First day of the month in which there was nothing to tell; None unless it is `QUIET`.
+    paused_from
+        Whether it was held back because they had paused: the day of the oldest alert; None if not.
     """
 
-    subscription: Subscription
+    subscriber: Subscriber
+    kind: MailKind
     alerts: tuple[Alert, ...]
-    silent_since: date | None = None
+    quiet_month: date | None = None
+    paused_from: date | None = None
+
+    @property
+    def silent_since(self) -> date | None:
+        """Return since when no planning source could be read that can be now; None if none was."""
+        gaps = [alert.event.silent_since for alert in self.alerts]
+        return min((gap for gap in gaps if gap is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +345,8 @@ class Message:
     ----------
     message_id
         The Message-ID header, one per recipient.
-    subscription_id
-        For whom.
+    kind
+        What it is.
     recipient
         Canonical address.
     envelope_sender
@@ -241,14 +355,58 @@ class Message:
         For the operator's list.
     mime
         The finished bytes, CRLF line ends.
+    dedupe_key
+        What it says and to whom, as an id: the outbox takes each once, ever.
     event_keys
         What it tells.
+    subscriber_id
+        For whom; None if they are not yet, or no longer, a subscriber.
+    signup_id
+        The request that it asks to confirm; empty if none.
     """
 
     message_id: MessageId
-    subscription_id: SubscriptionId
+    kind: MailKind
     recipient: str
     envelope_sender: str
     subject: str
     mime: bytes
-    event_keys: tuple[str, ...]
+    dedupe_key: str
+    event_keys: tuple[str, ...] = ()
+    subscriber_id: SubscriberId | None = None
+    signup_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signup:
+    """
+    A request that its address has not confirmed yet.
+
+    Attributes
+    ----------
+    signup_id
+        Random public id; the link that confirms it is signed over this.
+    email
+        Canonical address that has to confirm.
+    purpose
+        What confirming does.
+    wanted
+        The places asked for; empty unless it is `SUBSCRIBE`.
+    frequency
+        How often they want mail.
+    is_quiet_at_night
+        Whether nothing is to go out at night.
+    created_at
+        When it was asked for, UTC.
+    subscriber_id
+        Who wants another address; None unless it is `CHANGE_ADDRESS`.
+    """
+
+    signup_id: str
+    email: str
+    purpose: SignupPurpose
+    created_at: datetime
+    wanted: tuple[Subscription, ...] = ()
+    frequency: Frequency = Frequency.AT_ONCE
+    is_quiet_at_night: bool = False
+    subscriber_id: SubscriberId | None = None

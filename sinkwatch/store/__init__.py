@@ -9,6 +9,7 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 
 from sinkwatch.errors import StoreError
+from sinkwatch.store import sqlite
 from sinkwatch.store.faults import told_plainly
 from sinkwatch.store.migrations import MIGRATIONS, migrate
 from sinkwatch.store.postgresql import PostgresBackend
@@ -17,6 +18,7 @@ from sinkwatch.store.sqlite import SqliteBackend
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from sinkwatch.store.backend import Backend
 
@@ -122,6 +124,25 @@ class Store:
         with told_plainly(self._backend.name):
             return self._backend.describe()
 
+    def copy_to(self, target: Path) -> None:
+        """
+        Write a whole, checked copy, for its owner alone: all of it or none of it.
+
+        Others may go on reading and writing; the copy is of one moment.
+
+        Parameters
+        ----------
+        target
+            The file; its folder is there.
+
+        Raises
+        ------
+        StoreError
+            If the copy is not sound or cannot be written, or the database is PostgreSQL.
+        """
+        with told_plainly(self._backend.name):
+            self._backend.copy_to(target)
+
     def checkpoint(self) -> None:
         """
         Leave no byte of what was erased, in the database file or beside it.
@@ -141,16 +162,56 @@ class Store:
         self._backend.close()
 
 
+def file_of(url: str) -> Path:
+    """
+    Return the file that a database lies in.
+
+    Parameters
+    ----------
+    url
+        As for `Store.open`.
+
+    Returns
+    -------
+    path
+        It need not be there yet.
+
+    Raises
+    ------
+    StoreError
+        If the URL cannot be read, or the database is not a file.
+    """
+    parsed = _parsed(url)
+    if parsed.drivername != "sqlite":
+        raise StoreError(
+            "the database",
+            "is PostgreSQL, whose copies are made by its own means",
+            "Use pg_dump and keep the file `secret` with it; after pg_restore run "
+            "`sinkwatch restore --replay`",
+        )
+    return sqlite.file_of(parsed)
+
+
 def _backend_of(url: str) -> Backend:
     """Return the database that a URL names, not yet looked into."""
+    parsed = _parsed(url)
+    return _BACKENDS[parsed.drivername](parsed)
+
+
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-        make = _BACKENDS[parsed.drivername]
-    except (ArgumentError, KeyError, ValueError):
-        # Not the URL itself: one that cannot be read may hold a password anywhere.
-        raise StoreError(
-            "database URL",
-            "is neither sqlite:///… nor postgresql+psycopg://…",
-            "Write such as sqlite:///var/sinkwatch.db",
-        ) from None
-    return make(parsed)
+    except (ArgumentError, ValueError):
+        raise _no_database() from None
+    if parsed.drivername not in _BACKENDS:
+        raise _no_database()
+    return parsed
+
+
+def _no_database() -> StoreError:
+    # Not the URL itself: one that cannot be read may hold a password anywhere.
+    return StoreError(
+        "database URL",
+        "is neither sqlite:///… nor postgresql+psycopg://…",
+        "Write such as sqlite:///var/sinkwatch.db",
+    )

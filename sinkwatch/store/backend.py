@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
@@ -80,6 +81,21 @@ class Backend(Protocol):
             The version it leaves.
         now
             Time, UTC, for the name of the copy.
+        """
+
+    def copy_to(self, target: Path) -> None:
+        """
+        Write a whole, checked copy, for its owner alone: all of it or none of it.
+
+        Parameters
+        ----------
+        target
+            The file; its folder is there.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written, or copies are made by other means.
         """
 
     def describe(self) -> dict[str, str]:

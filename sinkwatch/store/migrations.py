@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy
 from sqlalchemy import (
@@ -26,8 +28,6 @@ from sinkwatch.store import tables
 from sinkwatch.store.faults import first_line
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sinkwatch.store.backend import Backend
 
 Migration = Callable[[Connection], None]
@@ -109,9 +109,128 @@ def add_holds(connection: Connection) -> None:
         connection.execute(insert(made), [dict(row) for row in kept])
 
 
+def part_people_from_places(connection: Connection) -> None:
+    """
+    Turn subscriptions of an address and a postcode into people with places, as schema 4 has them.
+
+    Who was told what, and which mails wait, is carried over.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    """
+    before = {name: _emptied(connection, name) for name in ("told", "messages", "subscriptions")}
+    # Taken from `tables` since these are new there: whoever changes one of them by a later step
+    # writes it out here first, as the steps above do.
+    for table in (
+        tables.subscribers,
+        tables.subscriptions,
+        tables.signups,
+        tables.tallies,
+        tables.events,
+        tables.alerts,
+        tables.messages,
+        tables.throttles,
+        tables.brakes,
+    ):
+        table.create(connection)
+    places = [row for row in before["subscriptions"] if row["state"] == "confirmed"]
+    person = {row["email"]: row["subscription_id"] for row in reversed(places)}
+    owner = {row["subscription_id"]: person[row["email"]] for row in places}
+    _insert(
+        connection,
+        tables.subscribers,
+        [_person(row) for row in places if row["subscription_id"] in person.values()],
+    )
+    _insert(connection, tables.subscriptions, [_place(row, owner) for row in places])
+    mails = {row["message_id"]: row for row in before["messages"]}
+    _insert(
+        connection,
+        tables.messages,
+        [_mail(row, owner) for row in mails.values() if row["subscription_id"] in owner],
+    )
+    told = {
+        (owner[row["subscription_id"]], row["event_key"]): row
+        for row in before["told"]
+        if row["subscription_id"] in owner
+    }
+    _insert(connection, tables.alerts, [_told(who, row) for (who, _), row in told.items()])
+
+
+def _emptied(connection: Connection, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a table, which is dropped."""
+    rows = [dict(row) for row in connection.execute(text(f"SELECT * FROM {name}")).mappings()]  # noqa: S608 - names of our own
+    connection.execute(text(f"DROP TABLE {name}"))
+    return sorted(rows, key=lambda row: str(row["subscription_id"]))
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _moment(value: Any) -> Any:  # noqa: ANN401 - text on SQLite, a time on PostgreSQL
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _person(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "subscriber_id": row["subscription_id"],
+        "email": row["email"],
+        "frequency": "at_once",
+        "is_quiet_at_night": False,
+        "confirmed_at": _moment(row["confirmed_at"]),
+        "bounce_score": 0,
+        "consent": json.loads(row["consent"]),
+    }
+
+
+def _place(row: Mapping[str, Any], owner: Mapping[str, str]) -> dict[str, Any]:
+    kept = ("subscription_id", "postcode", "radius_m", "easting", "northing")
+    return {
+        **{name: row[name] for name in kept},
+        "subscriber_id": owner[row["subscription_id"]],
+        "topics": ["flagged", "records", "decisions"],
+        "confirmed_at": _moment(row["confirmed_at"]),
+        "consent": json.loads(row["consent"]),
+    }
+
+
+def _mail(row: Mapping[str, Any], owner: Mapping[str, str]) -> dict[str, Any]:
+    times = ("created_at", "due_at", "claimed_until", "sent_at", "expires_at")
+    kept = {name: value for name, value in row.items() if name != "subscription_id"}
+    return {
+        **kept,
+        **{name: _moment(row[name]) for name in times},
+        "kind": "alert",
+        "subscriber_id": owner[row["subscription_id"]],
+        "dedupe_key": row["message_id"],
+        "domain": row["recipient"].rpartition("@")[2],
+        "may_have_arrived": False,
+    }
+
+
+def _told(who: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "subscriber_id": who,
+        "event_key": row["event_key"],
+        "subject": row["event_key"].partition(":")[2].rpartition(":")[0],
+        "run_id": 0,
+        "at": _moment(row["at"]),
+        "message_id": row["message_id"],
+        "told_at": _moment(row["at"]),
+    }
+
+
 _Moment: Final = TIMESTAMP(timezone=True).with_variant(Text(), "sqlite")
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (make_tables, add_hosts, add_holds)
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    make_tables,
+    add_hosts,
+    add_holds,
+    part_people_from_places,
+)
 """Number n is the n-th. The first always makes the newest tables, so a new database needs no
 other; each later one turns the schema before it into its own, for databases that exist."""
 

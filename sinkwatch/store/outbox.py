@@ -6,23 +6,26 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, or_, select, update
 
 from sinkwatch.errors import StoreError
-from sinkwatch.model import Message, MessageId, Outcome, SubscriptionId
+from sinkwatch.model import MailKind, Message, MessageId, Outcome
 from sinkwatch.store import tables
 from sinkwatch.store.claims import (
+    NO_PACE,
     Claimed,
+    Pace,
     claim,
     expire,
     mark_failed,
     mark_retry,
     mark_sent,
+    mark_unknown,
     message_of,
     park,
 )
 from sinkwatch.store.tables import messages
+from sinkwatch.timetable import LIFETIME, PRIORITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +34,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
 __all__ = [
-    "ALERT_PRIORITY",
+    "NO_PACE",
     "Claimed",
     "OutboxRow",
+    "Pace",
     "claim",
     "counts",
     "enqueue",
@@ -43,14 +47,10 @@ __all__ = [
     "mark_failed",
     "mark_retry",
     "mark_sent",
+    "mark_unknown",
     "park",
     "retry",
-    "told",
 ]
-
-ALERT_PRIORITY: Final = 20
-"""Lower goes first: room is left for confirmations before alerts, and reports after them
-(sinkwatch mail rules: confirmations, alerts, digests)."""
 
 _RETRYABLE: Final = (Outcome.PARKED, Outcome.PERMANENT_FAILURE, Outcome.TEMPORARY_FAILURE)
 
@@ -79,7 +79,7 @@ class OutboxRow:
     """
 
     message_id: MessageId
-    subscription_id: SubscriptionId
+    kind: MailKind
     subject: str
     state: Outcome
     created_at: datetime
@@ -89,62 +89,51 @@ class OutboxRow:
     sent_at: datetime | None
 
 
-def told(connection: Connection) -> frozenset[tuple[SubscriptionId, str]]:
-    """
-    Return what everyone has been told, or will be by what waits in the outbox.
-
-    Parameters
-    ----------
-    connection
-        Of any transaction.
-
-    Returns
-    -------
-    told
-        Pairs of subscription and event key.
-    """
-    pairs = select(tables.told.c.subscription_id, tables.told.c.event_key)
-    return frozenset((SubscriptionId(who), what) for who, what in connection.execute(pairs))
-
-
 def enqueue(
-    connection: Connection, queued: Sequence[Message], at: datetime, expires_at: datetime
-) -> int:
+    connection: Connection, message: Message, at: datetime, due_at: datetime | None = None
+) -> bool:
     """
-    Queue messages and record what they tell, both or neither.
+    Queue a message; what was queued once is not queued again, ever.
 
     Parameters
     ----------
     connection
-        Of the writing transaction that also records the events.
-    queued
-        Rendered messages.
+        Of the writing transaction that also records what it tells.
+    message
+        Rendered.
     at
-        Time, UTC; they are due at once.
-    expires_at
-        After which they are too old to send, UTC.
+        Time, UTC.
+    due_at
+        When it is to go, UTC; None for at once.
 
     Returns
     -------
-    n_queued
-        How many.
-
-    Raises
-    ------
-    StoreError
-        If one tells something twice, or its subscription is gone: the transaction is lost.
+    is_new
+        False if a message of the same dedupe key was queued before.
     """
-    try:
-        _insert_messages(connection, queued, at, expires_at)
-        _insert_told(connection, queued, at)
-    except IntegrityError:
-        # Without its cause: PostgreSQL may quote the whole row, address and all.
-        raise StoreError(
-            f"{len(queued)} messages",
-            "one tells a subscriber something a second time, or its subscription is gone",
-            "None was queued; run again",
-        ) from None
-    return len(queued)
+    kind, due = message.kind, due_at or at
+    row = {
+        "message_id": message.message_id,
+        "kind": kind,
+        "subscriber_id": message.subscriber_id,
+        "signup_id": message.signup_id or None,
+        "dedupe_key": message.dedupe_key,
+        "recipient": message.recipient,
+        "domain": message.recipient.rpartition("@")[2].lower(),
+        "envelope_sender": message.envelope_sender,
+        "subject": message.subject,
+        "mime": message.mime,
+        "priority": PRIORITY[kind],
+        "state": Outcome.CREATED,
+        "created_at": at,
+        "due_at": due,
+        "attempts": 0,
+        "crashes": 0,
+        "may_have_arrived": False,
+        "last_problem": "",
+        "expires_at": due + LIFETIME[kind],
+    }
+    return tables.insert_new(connection, messages, row, key=("dedupe_key",))
 
 
 def listing(connection: Connection, state: str | None) -> tuple[OutboxRow, ...]:
@@ -250,49 +239,6 @@ def counts(connection: Connection) -> dict[Outcome, int]:
     return {outcome: by_state.get(outcome, 0) for outcome in Outcome}
 
 
-def _insert_messages(
-    connection: Connection, queued: Sequence[Message], at: datetime, expires_at: datetime
-) -> None:
-    """Insert the messages."""
-    rows = [
-        {
-            "message_id": message.message_id,
-            "subscription_id": message.subscription_id,
-            "recipient": message.recipient,
-            "envelope_sender": message.envelope_sender,
-            "subject": message.subject,
-            "mime": message.mime,
-            "priority": ALERT_PRIORITY,
-            "state": Outcome.CREATED,
-            "created_at": at,
-            "due_at": at,
-            "attempts": 0,
-            "crashes": 0,
-            "last_problem": "",
-            "expires_at": expires_at,
-        }
-        for message in queued
-    ]
-    if rows:
-        connection.execute(insert(messages), rows)
-
-
-def _insert_told(connection: Connection, queued: Sequence[Message], at: datetime) -> None:
-    """Insert what the messages tell; a second time is refused by the primary key."""
-    rows = [
-        {
-            "subscription_id": message.subscription_id,
-            "event_key": event_key,
-            "message_id": message.message_id,
-            "at": at,
-        }
-        for message in queued
-        for event_key in message.event_keys
-    ]
-    if rows:
-        connection.execute(insert(tables.told), rows)
-
-
 def _begins(start: str) -> ColumnElement[bool]:
     """Return the condition that an id begins so; LIKE would not mind the case on SQLite."""
     return func.substr(messages.c.message_id, 1, len(start)) == start
@@ -303,7 +249,7 @@ def _outbox_row(row: Row[Any]) -> OutboxRow:
     address = re.compile(re.escape(row.recipient), re.IGNORECASE)
     return OutboxRow(
         message_id=MessageId(row.message_id),
-        subscription_id=SubscriptionId(row.subscription_id),
+        kind=MailKind(row.kind),
         subject=row.subject,
         state=Outcome(row.state),
         created_at=row.created_at,

@@ -11,6 +11,7 @@ from sinkwatch.errors import StoreError
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
@@ -85,6 +86,14 @@ class PostgresBackend:
 
     def back_up(self, version: int, now: datetime) -> None:
         """Do nothing: copies of a server are its keeper's, and a migration is all or nothing."""
+
+    def copy_to(self, target: Path) -> None:
+        """Refuse: a server has its own way of being copied."""
+        raise StoreError(
+            self.name,
+            f"is PostgreSQL, which sinkwatch does not copy to {target}",
+            "Use pg_dump or your server's own back-ups, and keep the file `secret` with them",
+        )
 
     def describe(self) -> dict[str, str]:
         """Return what an operator may want to know, by name."""

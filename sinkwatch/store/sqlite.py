@@ -16,9 +16,13 @@ from typing import Final
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from sinkwatch.errors import StoreError
+from sinkwatch.store import sqlite_files
 
 LIBRARY: Final = sqlite3.sqlite_version_info
 """Version of the SQLite that Python was built with."""
+
+COPYING: Final = ".backup-"
+"""How the name of a folder begins in which a copy is being written."""
 
 _OLDEST: Final = (3, 37, 0)  # the first with STRICT tables
 
@@ -117,11 +121,12 @@ class SqliteBackend:
 
     def __init__(self, url: URL) -> None:
         _check_library(LIBRARY)
-        self._path = _file_of(url)
+        self._path = file_of(url)
         self._journal = journal_for(LIBRARY)
         self._wait_s = _seconds(url)
         self.name = str(self._path)
         _make_private(self._path)
+        self._held: int | None = sqlite_files.hold(self._path)
         self._engine = create_engine(
             "sqlite://", creator=self._connect, poolclass=QueuePool, hide_parameters=True
         )
@@ -167,12 +172,15 @@ class SqliteBackend:
             If the copy is not sound, or cannot be written.
         """
         stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-        target = self._path.with_name(f"{self._path.stem}.schema-{version}.{stamp}.backup")
+        self.copy_to(self._path.with_name(f"{self._path.stem}.schema-{version}.{stamp}.backup"))
+
+    def copy_to(self, target: Path) -> None:
+        """Write a whole, checked copy, for its owner alone: all of it or none of it."""
         try:
-            with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".backup-") as folder:
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=COPYING) as folder:
                 part = Path(folder) / target.name
                 self._copy_to(part)
-                _move_durably(part, target)
+                sqlite_files.move_durably(part, target)
         except OSError as error:
             raise StoreError(
                 str(target),
@@ -218,6 +226,9 @@ class SqliteBackend:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _connect(self) -> sqlite3.Connection:
         """Open a connection with every setting that SQLite forgets when it is closed."""
@@ -294,8 +305,25 @@ def _check_library(version: tuple[int, int, int]) -> None:
         )
 
 
-def _file_of(url: URL) -> Path:
-    """Return the file that a URL names; a database in memory would forget who was told what."""
+def file_of(url: URL) -> Path:
+    """
+    Return the file that a URL names; a database in memory would forget who was told what.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:///path``.
+
+    Returns
+    -------
+    path
+        It need not be there yet.
+
+    Raises
+    ------
+    StoreError
+        If it names none.
+    """
     if not url.database or url.database.startswith((":memory:", "file:")):
         raise StoreError(
             str(url),
@@ -346,19 +374,3 @@ def _make_empty(path: Path) -> None:
             os.link(unnamed, path)
     finally:
         Path(unnamed).unlink()
-
-
-def _move_durably(part: Path, target: Path) -> None:
-    """Move a finished file into place so that a power cut leaves it whole or absent."""
-    _flush(part)
-    part.replace(target)
-    _flush(target.parent)
-
-
-def _flush(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

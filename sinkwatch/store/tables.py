@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import sqlalchemy
 from sqlalchemy import (
     REAL,
     TIMESTAMP,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
+    Date,
     Dialect,
     Double,
     ForeignKey,
@@ -24,10 +26,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    func,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from sinkwatch.model import Outcome, SourceStatus
+from sinkwatch.model import Frequency, MailKind, Outcome, SignupPurpose, SourceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -69,6 +72,47 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         return moment.astimezone(UTC)
+
+
+class Day(TypeDecorator[date]):
+    """A calendar day: ``date``, and on SQLite text in ISO 8601, which STRICT tables can hold."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that the database itself has for it."""
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Date())
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> Any:  # noqa: ANN401 - text or date, as the dialect has it
+        """Return the value as it is stored."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.isoformat()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> date | None:  # noqa: ANN401, ARG002 - as above
+        """Return the stored value as a day."""
+        return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+class Boolean(TypeDecorator[bool]):
+    """Yes or no: ``boolean``, and on SQLite 0 or 1, since STRICT knows no such type."""
+
+    impl = Integer
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that the database itself has for it."""
+        kind = Integer() if dialect.name == "sqlite" else sqlalchemy.Boolean()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: bool | None, dialect: Dialect) -> Any:  # noqa: ANN401, FBT001 - as above
+        """Return the value as it is stored."""
+        return int(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:  # noqa: ANN401, ARG002 - as above
+        """Return the stored value."""
+        return None if value is None else bool(value)
 
 
 class Json(TypeDecorator[Any]):
@@ -116,12 +160,14 @@ def _table(name: str, *items: SchemaItem) -> Table:
     return Table(name, metadata, *items, sqlite_strict=True)
 
 
-def _subscription_column(*, primary_key: bool = False, index: bool = False) -> Column[Any]:
-    """Return the reference to a subscription; what hangs on one goes when it goes."""
+def _subscriber_column(
+    *, primary_key: bool = False, index: bool = False, nullable: bool = False
+) -> Column[Any]:
+    """Return the reference to a subscriber; what hangs on one goes when they go."""
     return Column(
-        "subscription_id",
-        ForeignKey("subscriptions.subscription_id", ondelete="CASCADE"),
-        nullable=False,
+        "subscriber_id",
+        ForeignKey("subscribers.subscriber_id", ondelete="CASCADE"),
+        nullable=nullable,
         primary_key=primary_key,
         index=index,
     )
@@ -215,25 +261,66 @@ Index(
     postgresql_where=states.c.until_run.is_(None),
 )
 
+subscribers: Final = _table(
+    "subscribers",
+    Column("subscriber_id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("frequency", Text, nullable=False),
+    Column("is_quiet_at_night", Boolean, nullable=False),
+    Column("paused_until", Day),
+    Column("digested_at", UtcDateTime),
+    Column("confirmed_at", UtcDateTime, nullable=False),
+    Column("asked_again_at", UtcDateTime),
+    Column("bounce_score", Integer, nullable=False),
+    Column("bounced_on", Day),
+    Column("consent", Json, nullable=False),
+    _one_of("frequency", Frequency),
+    _not_negative("bounce_score"),
+)
+"""People with a confirmed address."""
+Index("uq_subscribers_email", func.lower(subscribers.c.email), unique=True)
+
 subscriptions: Final = _table(
     "subscriptions",
     Column("subscription_id", Text, primary_key=True),
-    Column("email", Text, nullable=False),
+    _subscriber_column(index=True),
     Column("postcode", Text, nullable=False),
     Column("radius_m", _NUMBER, nullable=False),
     Column("easting", _NUMBER, nullable=False),
     Column("northing", _NUMBER, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("confirmed_at", UtcDateTime),
+    Column("topics", Json, nullable=False),
+    Column("confirmed_at", UtcDateTime, nullable=False),
     Column("consent", Json, nullable=False),
-    UniqueConstraint("email", "postcode"),
-    _one_of("state", ("unconfirmed", "confirmed")),
-    CheckConstraint("(state = 'confirmed') = (confirmed_at IS NOT NULL)", name="confirmed"),
+    UniqueConstraint("subscriber_id", "postcode"),
     _within("radius_m", 1, 100_000),
     _within("easting", 0, _GREATEST_EASTING),
     _within("northing", 0, _GREATEST_NORTHING),
 )
+"""Their places."""
+
+signups: Final = _table(
+    "signups",
+    Column("signup_id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    _subscriber_column(nullable=True, index=True),
+    Column("wanted", Json, nullable=False),
+    Column("consent", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("handled_at", UtcDateTime),
+    _one_of("purpose", SignupPurpose),
+)
+Index("ix_signups_email", func.lower(signups.c.email))
+"""Requests that their address has not confirmed yet; unhandled until a mail about one is queued."""
+
+tallies: Final = _table(
+    "tallies",
+    Column("tally_id", Integer, primary_key=True),
+    Column("bucket", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Index(None, "bucket", "at"),
+)
+"""What is counted for limits: posts by client and confirmations by address, both as HMAC."""
 
 suppressions: Final = _table(
     "suppressions",
@@ -242,11 +329,40 @@ suppressions: Final = _table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+events: Final = _table(
+    "events",
+    Column("event_key", Text, primary_key=True),
+    Column("run_id", ForeignKey("runs.run_id"), nullable=False, index=True),
+    Column("subject", Text, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("content", Json, nullable=False),
+)
+"""What changed, each under the key under which it is told once."""
+
+alerts: Final = _table(
+    "alerts",
+    _subscriber_column(primary_key=True),
+    Column("event_key", Text, primary_key=True),  # outlives the event: no reference
+    Column("subject", Text, nullable=False),
+    Column("run_id", Integer, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("message_id", Text, index=True),  # outlives the message: no reference
+    Column("told_at", UtcDateTime),
+    CheckConstraint("(message_id IS NULL) = (told_at IS NULL)", name="told"),
+)
+"""Who hears of what: waiting while there is no message, told once there is one."""
+
 messages: Final = _table(
     "messages",
     Column("message_id", Text, primary_key=True),
-    _subscription_column(index=True),
+    Column("kind", Text, nullable=False),
+    _subscriber_column(nullable=True, index=True),
+    Column(
+        "signup_id", ForeignKey("signups.signup_id", ondelete="CASCADE"), nullable=True, index=True
+    ),
+    Column("dedupe_key", Text, nullable=False, unique=True),
     Column("recipient", Text, nullable=False),
+    Column("domain", Text, nullable=False),
     Column("envelope_sender", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("mime", LargeBinary, nullable=False),
@@ -257,25 +373,43 @@ messages: Final = _table(
     Column("claimed_until", UtcDateTime),
     Column("attempts", Integer, nullable=False),
     Column("crashes", Integer, nullable=False),
+    Column("may_have_arrived", Boolean, nullable=False),
     Column("last_problem", Text, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("expires_at", UtcDateTime, nullable=False),
     _one_of("state", Outcome),
+    _one_of("kind", MailKind),
     CheckConstraint("(state = 'sending') = (claimed_until IS NOT NULL)", name="claimed"),
     CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent"),
     _not_negative("attempts"),
     _not_negative("crashes"),
-    Index(None, "state", "due_at"),
+    Index(None, "state", "priority", "due_at"),
 )
 """The outbox."""
 
-told: Final = _table(
-    "told",
-    _subscription_column(primary_key=True),
-    Column("event_key", Text, primary_key=True),
-    Column("message_id", Text, nullable=False, index=True),  # outlives the message: no reference
-    Column("at", UtcDateTime, nullable=False),
+throttles: Final = _table(
+    "throttles",
+    Column("domain", Text, primary_key=True),
+    Column("next_at", UtcDateTime),
+    Column("paused_until", UtcDateTime),
+    Column("width", Integer, nullable=False),
+    Column("problem", Text, nullable=False),
+    CheckConstraint("width >= 1", name="width_one_or_more"),
 )
+"""How each recipient domain is to be treated now; `*` stands for the whole queue."""
+
+brakes: Final = _table(
+    "brakes",
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("n_concerned", Integer, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("ending", Text),
+    CheckConstraint("(ended_at IS NULL) = (ending IS NULL)", name="ended"),
+    CheckConstraint("ending IN ('approved', 'discarded')", name="ending_known"),
+)
+"""Runs that concern so many that a person must look before anyone is told."""
 
 jobs: Final = _table(
     "jobs",
@@ -340,3 +474,29 @@ def upsert(
     insert = _INSERTS[connection.dialect.name](table).values(**row)
     taken = {column: insert.excluded[column] for column in moves}
     connection.execute(insert.on_conflict_do_update(index_elements=key, set_=taken))
+
+
+def insert_new(
+    connection: Connection, table: Table, row: Mapping[str, object], *, key: Sequence[str]
+) -> bool:
+    """
+    Insert a row unless there is one of the same key.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    table
+        Where to.
+    row
+        The whole row by column.
+    key
+        Columns of a primary or unique key.
+
+    Returns
+    -------
+    is_new
+        Whether it was inserted.
+    """
+    insert = _INSERTS[connection.dialect.name](table).values(**row)
+    return bool(connection.execute(insert.on_conflict_do_nothing(index_elements=key)).rowcount)

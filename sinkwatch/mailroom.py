@@ -1,0 +1,96 @@
+"""One round of the mailroom: answer requests, write what is due, deliver, tidy, wipe."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sinkwatch import compose, delivery, erasures, intake, reminders, signup, survey
+from sinkwatch.store import jobs, retention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sinkwatch.services import Services
+    from sinkwatch.store import Store
+    from sinkwatch.survey import Surveyed
+
+LOG = logging.getLogger(__name__)
+
+TIDY: Final = "tidy"
+"""Name in the database of the daily job that deletes what is past its time."""
+
+_TIDY_EVERY: Final = timedelta(days=1)
+_WIPE_EVERY: Final = timedelta(seconds=30)
+"""Erased bytes are gone within a minute, however many leave in it (sinkwatch privacy rules)."""
+
+
+def work(
+    services: Services, store: Store, *, surveyed: Callable[[], Surveyed] | None = None
+) -> int:
+    """
+    Do one round; any number of workers may, at the same time.
+
+    Parameters
+    ----------
+    services
+        Clock, secret, sender and mailer.
+    store
+        The open store.
+    surveyed
+        Gives what the last run found; None to work it out from the copies held.
+
+    Returns
+    -------
+    n_delivered
+        Messages handed over.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be used.
+    """
+    now = services.clock()
+    signup.handle(services, store)
+    reminders.remind(services, store, now)
+    compose.compose(services, store, surveyed or functools.cache(lambda: _surveyed(services)), now)
+    with contextlib.closing(services.mailer()) as mailer:
+        n_delivered = delivery.deliver(services, store, mailer)
+    _tidy(services, store, now)
+    _wipe(store, now)
+    return n_delivered
+
+
+def _surveyed(services: Services) -> Surveyed:
+    return survey.surveyed(services.area, intake.recall(services))
+
+
+def _tidy(services: Services, store: Store, now: datetime) -> None:
+    with store.read() as connection:
+        last = jobs.last_success(connection, TIDY)
+    if last is not None and last <= now < last + _TIDY_EVERY:
+        return
+    with store.begin() as connection:
+        n_tidied = retention.tidy(connection, now)
+        jobs.note_success(connection, TIDY, now)
+        if n_tidied:
+            jobs.note_failure(connection, signup.WIPE, now, "deleted rows may have bytes left")
+    erasures.trim(services)
+
+
+def _wipe(store: Store, now: datetime) -> None:
+    """Leave no byte of what was erased since the last time."""
+    with store.read() as connection:
+        wanted = jobs.get(connection, signup.WIPE)
+    if wanted is None or not wanted.failures:
+        return
+    last = wanted.last_success_at
+    if last is not None and last <= now < last + _WIPE_EVERY:
+        return
+    store.checkpoint()
+    with store.begin() as connection:
+        jobs.note_success(connection, signup.WIPE, now)

@@ -21,7 +21,7 @@ from sinkwatch.model import (
     SubscriptionId,
     Topic,
 )
-from sinkwatch.notify import addresses, notices
+from sinkwatch.notify import addresses, notices, scores
 from sinkwatch.notify.tokens import Purpose
 from sinkwatch.store import jobs, outbox, signups, subscribers, suppressions
 
@@ -397,6 +397,34 @@ def leave_by_id(services: Services, store: Store, subscriber_id: SubscriberId, r
         Whether they were subscribed.
     """
     return _erase(services, store, subscriber_id, reason)
+
+
+def soft_bounce(services: Services, store: Store, subscriber_id: SubscriberId) -> bool:
+    """
+    Count that a person's address could not take a mail; too often is the end.
+
+    Parameters
+    ----------
+    services
+        Clock and secret.
+    store
+        The open store.
+    subscriber_id
+        Who.
+
+    Returns
+    -------
+    is_end
+        Whether the address is not written to any more.
+    """
+    today = wording.london_date(services.clock())
+    with store.begin() as connection:
+        before, on = subscribers.bounce_score(connection, subscriber_id)
+        score = scores.score_after(before, on, today)
+        if not scores.is_spent(score):
+            subscribers.score_bounce(connection, subscriber_id, score, today)
+            return False
+    return _erase(services, store, subscriber_id, suppressions.BOUNCED)
 
 
 def _erase(services: Services, store: Store, subscriber_id: SubscriberId, reason: str) -> bool:

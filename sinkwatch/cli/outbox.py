@@ -132,6 +132,36 @@ def discard_run(*, run: int, config_path: Path | None) -> None:
     click.echo(f"Run {run} discarded; {n_discarded} alerts will not be told")
 
 
+@outbox.command("receive")
+@click.argument("mailbox", type=click.Path(path_type=Path, exists=True, allow_dash=True))
+@click.option("--recipient", default="", help="Address that the mail was sent to, if known.")
+@options.config
+@options.as_json
+def receive_returned(
+    *, mailbox: Path, recipient: str, config_path: Path | None, as_json: bool
+) -> None:
+    """Act on returned mail in MAILBOX: mbox, Maildir or one file; `-` reads one mail from stdin."""
+    import sys
+
+    from sinkwatch import returns
+    from sinkwatch.notify import mailboxes
+    from sinkwatch.services import open_services
+
+    services = open_services(config_path)
+    mails = (
+        [mailboxes.message_in(sys.stdin.buffer)]
+        if str(mailbox) == "-"
+        else mailboxes.messages_in(mailbox)
+    )
+    with services.store() as store:
+        outcomes = returns.receive(services, store, mails, recipient=recipient)
+    if as_json:
+        options.echo_json(outcomes)
+        return
+    for outcome, number in outcomes.items():
+        click.echo(f"{number:>6}  {outcome}")
+
+
 @outbox.command("retract")
 @click.argument("event")
 @click.argument("because")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, or_, select, update
 
 from sinkwatch.errors import StoreError
-from sinkwatch.model import MailKind, Message, MessageId, Outcome
+from sinkwatch.model import MailKind, Message, MessageId, Outcome, SubscriberId
 from sinkwatch.store import tables
 from sinkwatch.store.claims import (
     NO_PACE,
@@ -190,6 +190,28 @@ def get(connection: Connection, message_id_prefix: str) -> Message:
             "List them with `sinkwatch outbox list` and give more of the id",
         )
     return message_of(connection, rows[0])
+
+
+def owner(connection: Connection, message_local: str) -> SubscriberId | None:
+    """
+    Return who a message went to.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+    message_local
+        Its Message-ID before the @.
+
+    Returns
+    -------
+    subscriber_id
+        None if there is no such message, or it went to nobody who is subscribed.
+    """
+    row = connection.execute(
+        select(messages.c.subscriber_id).where(_begins(f"{message_local}@")).limit(1)
+    ).one_or_none()
+    return None if row is None or row.subscriber_id is None else SubscriberId(row.subscriber_id)
 
 
 def retry(connection: Connection, message_ids: Sequence[MessageId] | None, at: datetime) -> int:

@@ -69,12 +69,19 @@ def _act(services: Services, store: Store, found: returned.Returned) -> str:
 
 def _bounced(services: Services, store: Store, bounce: returned.Bounce) -> str:
     who = _owner(store, bounce.message_local)
-    if bounce.verdict is Verdict.NO_SUCH_RECIPIENT:
-        return _left(services, store, who, suppressions.BOUNCED)
-    if bounce.verdict is not Verdict.REFUSED:
-        return "bounced for a reason that is not the recipient's"
+    with store.begin() as connection:
+        is_first = outbox.note_bounce(connection, bounce.message_local, services.clock())
     if who is None:
         return "about somebody who has left"
+    if not is_first:
+        return "read before"
+    if bounce.verdict is Verdict.NO_SUCH_RECIPIENT:
+        return _left(services, store, who, suppressions.BOUNCED)
+    if not bounce.is_soft:
+        # Told and no more: anybody could forge a report on a mail of their own that names a fault
+        # of ours, and one such mail must not stop the queue.
+        LOG.warning("returns: a mail came back with %s, which is about us", bounce.status)
+        return "bounced for a reason that is not the recipient's"
     is_end = signup.soft_bounce(services, store, SubscriberId(who))
     return suppressions.BOUNCED if is_end else "bounced for now"
 

@@ -77,17 +77,31 @@ class RelayError(DeliveryError):
         Whose problem it is.
     answer
         Codes of the reply, or what broke; never the reply's own words, which repeat addresses.
+    stage
+        How far the message had come.
+    status
+        Enhanced code of the reply, such as ``5.2.2``; empty if there was none.
 
     Attributes
     ----------
-    verdict
+    verdict, stage, status
         As given.
     """
 
-    def __init__(self, message: str, verdict: Verdict, answer: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        verdict: Verdict,
+        answer: str,
+        *,
+        stage: Stage = Stage.CONTENT,
+        status: str = "",
+    ) -> None:
         rule = f"the relay {verdict.means} ({answer})"
         super().__init__(message, rule, verdict.way_out, permanent=verdict.is_permanent)
         self.verdict = verdict
+        self.stage = stage
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +147,26 @@ _TABLE: Final = (
     _rule(Verdict.OURS, _AFTER, "530|535"),
     _rule(Verdict.OURS, _AFTER, "5..", r"5\.7\.(?:0|1|2[5-9]|30|515)"),
     _rule(Verdict.OURS, _AFTER, "550", r"5\.4\.5"),
+    _rule(Verdict.OURS, _AFTER, "5..", r"5\.1\.[78]"),  # RFC 3463: the sender's address, so ours
     _rule(Verdict.NO_SUCH_RECIPIENT, _AFTER, "550", r"5\.1\.(?:1|2|3|10)"),
     _rule(Verdict.NO_SUCH_RECIPIENT, _AFTER, "553", r"5\.1\.\d+"),
     _rule(Verdict.NO_SUCH_RECIPIENT, _AFTER, "5..", r"5\.2\.1", "inactive|disabled|suspended"),
     _rule(Verdict.REFUSED, _AFTER, "5.."),
 )
+
+# What a reply bears that has such a status (RFC 5248, 2.4): a report may give the status alone.
+_CODES: Final = (
+    (r"4\.7\.\d+", 450),
+    (r"4\.\d+\.\d+", 451),
+    (r"5\.3\.4|5\.6\.\d+", 554),
+    (r"5\.5\.1", 503),
+    (r"5\.5\.[24]", 501),
+    (r"5\.7\.8", 535),
+    (r"5\.\d+\.\d+", 550),
+)
+
+_OF_THE_SENDER: Final = frozenset({"5.1.7", "5.1.8"})
+"""Find fault with the sender's address (RFC 3463, 3.2), though they look like the recipient's."""
 
 _ENHANCED: Final = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 
@@ -163,6 +192,38 @@ def verdict(stage: Stage, code: int, reply: str) -> Verdict:
     code_of_reply = enhanced(reply)
     fitting = (rule.verdict for rule in _TABLE if rule.fits(stage, code, code_of_reply, reply))
     return next(fitting, Verdict.RETRY)
+
+
+def verdict_of_status(status: str, *, code: int = 0, words: str = "") -> Verdict:
+    """
+    Look a status from a report up in the table of replies: a report does not tell the stage.
+
+    The status decides. Where it says nothing in particular, the code of the reply does, if it is
+    known. That the recipient was refused, and not we, is never read out of the stage that is
+    missing: what finds fault with the sender's address is ours.
+
+    Parameters
+    ----------
+    status
+        Such as ``5.1.1``.
+    code
+        Of the reply that the report repeats, three digits; 0 if it repeats none.
+    words
+        Of that reply.
+
+    Returns
+    -------
+    verdict
+        To try again if the status makes no sense.
+    """
+    if status in _OF_THE_SENDER:
+        return Verdict.OURS
+    reply = f"{status} {words}"
+    usual = next((usual for form, usual in _CODES if re.fullmatch(form, status)), 0)
+    by_status = verdict(Stage.RECIPIENT, usual, reply)
+    if by_status is not Verdict.REFUSED or status[:1] != str(code)[:1]:
+        return by_status
+    return verdict(Stage.RECIPIENT, code, reply)
 
 
 def enhanced(reply: str) -> str:

@@ -208,10 +208,35 @@ def owner(connection: Connection, message_local: str) -> SubscriberId | None:
     subscriber_id
         None if there is no such message, or it went to nobody who is subscribed.
     """
-    row = connection.execute(
-        select(messages.c.subscriber_id).where(_begins(f"{message_local}@")).limit(1)
-    ).one_or_none()
-    return None if row is None or row.subscriber_id is None else SubscriberId(row.subscriber_id)
+    theirs = select(messages.c.subscriber_id).where(_begins(f"{message_local}@")).limit(1)
+    found = connection.execute(theirs).scalar_one_or_none()
+    return None if found is None else SubscriberId(found)
+
+
+def note_bounce(connection: Connection, message_local: str, at: datetime) -> bool:
+    """
+    Note that a message came back; a mailbox that is read twice tells of it once.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    message_local
+        Its Message-ID before the @.
+    at
+        Time, UTC.
+
+    Returns
+    -------
+    is_first
+        False if it came back before, or there is no such message.
+    """
+    noted = (
+        update(messages)
+        .where(_begins(f"{message_local}@"), messages.c.bounced_at.is_(None))
+        .values(bounced_at=at)
+    )
+    return connection.execute(noted).rowcount > 0
 
 
 def retry(connection: Connection, message_ids: Sequence[MessageId] | None, at: datetime) -> int:

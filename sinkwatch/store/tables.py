@@ -376,6 +376,7 @@ messages: Final = _table(
     Column("may_have_arrived", Boolean, nullable=False),
     Column("last_problem", Text, nullable=False),
     Column("sent_at", UtcDateTime),
+    Column("bounced_at", UtcDateTime),
     Column("expires_at", UtcDateTime, nullable=False),
     _one_of("state", Outcome),
     _one_of("kind", MailKind),

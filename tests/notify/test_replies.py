@@ -30,7 +30,8 @@ RECIPIENT, CONTENT = Stage.RECIPIENT, Stage.CONTENT
         (RECIPIENT, 550, "5.1.2 Bad domain", Verdict.NO_SUCH_RECIPIENT),
         (RECIPIENT, 550, "5.1.3 Bad syntax", Verdict.NO_SUCH_RECIPIENT),
         (RECIPIENT, 550, "5.1.10 Null MX", Verdict.NO_SUCH_RECIPIENT),
-        (RECIPIENT, 553, "5.1.8 No such domain", Verdict.NO_SUCH_RECIPIENT),
+        (RECIPIENT, 553, "5.1.8 Your domain does not resolve", Verdict.OURS),
+        (RECIPIENT, 553, "5.1.6 Mailbox has moved", Verdict.NO_SUCH_RECIPIENT),
         (RECIPIENT, 550, "5.2.1 The account is inactive", Verdict.NO_SUCH_RECIPIENT),
         # This mail only.
         (RECIPIENT, 550, "5.2.1 receiving mail at a rate that is too great", Verdict.REFUSED),
@@ -97,3 +98,47 @@ def test_what_is_our_own_fault_never_gives_the_recipient_up() -> None:
 )
 def test_the_enhanced_code_is_read_from_the_beginning(reply: str, code: str) -> None:
     assert replies.enhanced(reply) == code
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words", "verdict"),
+    [
+        ("5.1.1", 0, "", Verdict.NO_SUCH_RECIPIENT),
+        ("5.1.1", 554, "", Verdict.NO_SUCH_RECIPIENT),
+        ("5.1.10", 0, "", Verdict.NO_SUCH_RECIPIENT),
+        ("5.1.6", 0, "", Verdict.REFUSED),
+        ("5.1.6", 553, "", Verdict.NO_SUCH_RECIPIENT),
+        ("5.2.1", 0, "", Verdict.REFUSED),
+        ("5.2.1", 550, "account is disabled", Verdict.NO_SUCH_RECIPIENT),
+        ("5.0.0", 0, "", Verdict.REFUSED),
+        ("5.0.0", 535, "", Verdict.OURS),
+        ("5.0.0", 501, "", Verdict.BAD_MESSAGE),
+        ("5.0.0", 451, "", Verdict.REFUSED),
+        ("5.1.7", 553, "", Verdict.OURS),
+        ("5.1.8", 0, "", Verdict.OURS),
+        ("5.4.5", 0, "", Verdict.OURS),
+        ("5.7.1", 0, "", Verdict.OURS),
+        ("5.7.8", 0, "", Verdict.OURS),
+        ("5.3.4", 0, "", Verdict.BAD_MESSAGE),
+        ("5.5.1", 0, "", Verdict.BAD_MESSAGE),
+        ("5.6.7", 0, "", Verdict.BAD_MESSAGE),
+        ("4.7.28", 0, "", Verdict.SLOW_DOWN),
+        ("4.2.2", 452, "", Verdict.RETRY),
+        ("4.4.7", 0, "", Verdict.RETRY),
+        ("2.0.0", 0, "", Verdict.RETRY),
+        ("", 0, "", Verdict.RETRY),
+    ],
+)
+def test_a_status_without_its_stage_is_classed_by_the_same_table(
+    status: str, code: int, words: str, verdict: Verdict
+) -> None:
+    assert replies.verdict_of_status(status, code=code, words=words) is verdict
+
+
+@pytest.mark.parametrize("code", [0, 550, 553, 554])
+def test_no_status_of_a_policy_suppresses_a_recipient(code: int) -> None:
+    verdicts = {
+        replies.verdict_of_status(f"5.7.{detail}", code=code, words="account inactive")
+        for detail in range(600)
+    }
+    assert verdicts == {Verdict.OURS, Verdict.REFUSED}

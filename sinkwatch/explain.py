@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import numpy as np
-import pandas as pd
 import shapely
 
 from sinkwatch import assess, geo, sites, wording
 from sinkwatch.model import Assessment, Band, GeologyClass, PlaceKind, Reason, SinkholeId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     import geopandas as gpd
     from numpy.typing import NDArray
@@ -25,6 +25,9 @@ _LEAST_SHARE_SHOWN: Final = 0.005
 """A smaller share of a site is shown as "under 1%", never as nothing."""
 
 _NEAREST: Final = "Nearest record that counts"
+
+_Row = Mapping[str, Any]
+"""Column to value; the columns are those of `schemas`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Knowledge:
         Zones and records as arrays.
     zones, sinkholes
         The frames they came from, in the order of the arrays, EPSG:27700.
+    zone_rows, records
+        The rows of these two: a frame takes a thousand times as long to give one of its own.
     editions
         What was used, a short sentence for each source.
     """
@@ -48,6 +53,8 @@ class Knowledge:
     hazard: assess.Hazard
     zones: gpd.GeoDataFrame
     sinkholes: gpd.GeoDataFrame
+    zone_rows: tuple[_Row, ...]
+    records: tuple[_Row, ...]
     editions: tuple[str, ...]
 
 
@@ -76,13 +83,23 @@ def prepare(
     knowledge
         For `place`.
     """
+    ordered_zones = zones.sort_values("zone_id", ignore_index=True)
+    ordered_sinkholes = sinkholes.sort_values("sinkhole_id", ignore_index=True)
     return Knowledge(
         area=area,
         hazard=assess.prepare(zones, sinkholes, area.parameters),
-        zones=zones.sort_values("zone_id", ignore_index=True),
-        sinkholes=sinkholes.sort_values("sinkhole_id", ignore_index=True),
+        zones=ordered_zones,
+        sinkholes=ordered_sinkholes,
+        zone_rows=_rows(ordered_zones),
+        records=_rows(ordered_sinkholes),
         editions=tuple(editions),
     )
+
+
+def _rows(frame: gpd.GeoDataFrame) -> tuple[_Row, ...]:
+    names = [str(name) for name in frame.columns]
+    values = zip(*(frame[name].tolist() for name in names), strict=True)
+    return tuple(dict(zip(names, row, strict=True)) for row in values)
 
 
 def place(knowledge: Knowledge, place: Place) -> Assessment:
@@ -286,7 +303,7 @@ def _ground_reason(knowledge: Knowledge, found: _Found) -> Reason:
             text=f"Outside the geology that sinkwatch holds for {knowledge.area.name}, "
             "so nothing can be said either way.",
         )
-    zone = knowledge.zones.iloc[found.zone]
+    zone = knowledge.zone_rows[found.zone]
     uncertainty_m = float(zone["position_uncertainty_m"])
     scored_as = found.assessment.scored_as
     return Reason(
@@ -359,7 +376,7 @@ def _record_reasons(knowledge: Knowledge, found: _Found) -> Iterator[Reason]:
 
 def _counted_reason(knowledge: Knowledge, found: _Found, index: int) -> Reason:
     rings_m = knowledge.hazard.rings_m
-    row = knowledge.sinkholes.iloc[index]
+    row = knowledge.records[index]
     distance_m, uncertainty_m = float(found.distance_m[index]), float(found.uncertainty_m[index])
     ring_m = float(rings_m[found.ring[index]])
     assessment = found.assessment
@@ -378,7 +395,7 @@ def _counted_reason(knowledge: Knowledge, found: _Found, index: int) -> Reason:
 
 
 def _left_out_reason(knowledge: Knowledge, found: _Found, index: int, why: str) -> Reason:
-    row = knowledge.sinkholes.iloc[index]
+    row = knowledge.records[index]
     distance_m, uncertainty_m = float(found.distance_m[index]), float(found.uncertainty_m[index])
     facts = {**_record_facts(row, distance_m, uncertainty_m), "why": why}
     return Reason(
@@ -389,7 +406,7 @@ def _left_out_reason(knowledge: Knowledge, found: _Found, index: int, why: str) 
     )
 
 
-def _record_facts(row: pd.Series, distance_m: float, uncertainty_m: float) -> dict[str, object]:
+def _record_facts(row: _Row, distance_m: float, uncertainty_m: float) -> dict[str, object]:
     return {
         "sinkhole_id": row["sinkhole_id"],
         "name": row["name"],
@@ -399,11 +416,11 @@ def _record_facts(row: pd.Series, distance_m: float, uncertainty_m: float) -> di
         "uncertainty_m": round(uncertainty_m, 2),
         "about": wording.about(distance_m, uncertainty_m),
         "source_title": row["source_title"],
-        "source_url": "" if pd.isna(row["source_url"]) else row["source_url"],
+        "source_url": row["source_url"] if isinstance(row["source_url"], str) else "",
     }
 
 
-def _direction(place: Place, row: pd.Series, uncertainty_m: float) -> str:
+def _direction(place: Place, row: _Row, uncertainty_m: float) -> str:
     if place.geometry is not None or place.easting is None or place.northing is None:
         return ""
     centre = row["geometry"]
@@ -427,11 +444,11 @@ def _doubt_about_ring(rings_m: NDArray[np.float64], distance_m: float, uncertain
 
 def _why_left_out(knowledge: Knowledge, found: _Found, index: int) -> str:
     """Return why a record that may lie within the last ring does not count; empty if it is far."""
-    row = knowledge.sinkholes.iloc[index]
     distance_m, uncertainty_m = float(found.distance_m[index]), float(found.uncertainty_m[index])
     last_m = float(knowledge.hazard.rings_m[-1])
     if distance_m - uncertainty_m > last_m:
         return ""
+    row = knowledge.records[index]
     if not knowledge.hazard.counts[index]:
         reason = row["evidence_reason"] if row["counts"] else row["counts_reason"]
         return str(reason).rstrip(".")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self
 
 import folium
 import shapely
@@ -16,17 +16,15 @@ from folium.map import CustomPane
 from folium.utilities import JsCode
 
 from sinkwatch import geo, survey
-from sinkwatch.publish import assets, backdrop, geojson, layers, marks, overlay
+from sinkwatch.publish import assets, backdrop, foliums, geojson, layers, marks, overlay
 
 if TYPE_CHECKING:
-    from branca.element import Element, Figure
+    from branca.element import Element
 
     from sinkwatch.model import Findings
     from sinkwatch.publish.geojson import Feature
     from sinkwatch.publish.shapes import Shape
     from sinkwatch.publish.things import Things
-
-    ElementT = TypeVar("ElementT", bound=Element)
 
 MIN_ZOOM: Final = 10
 FIRST_ZOOM: Final = 14
@@ -130,7 +128,7 @@ class _Layer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sketch:
     """
-    All that is to be drawn, cut and placed once for both editions of the page.
+    All that is to be drawn, cut, placed and written once for both editions of the page.
 
     Attributes
     ----------
@@ -140,12 +138,15 @@ class Sketch:
         The backdrop.
     layers
         What lies over it, from below.
+    written
+        What folium writes for each part of them, by the part's name.
     """
 
     findings: Findings
     things: Things
     below: Sequence[backdrop.Part]
     layers: Sequence[_Layer]
+    written: Mapping[str, str]
 
     @classmethod
     def of(cls, findings: Findings, things: Things) -> Self:
@@ -165,13 +166,24 @@ class Sketch:
             For `draw`.
         """
         below = backdrop.parts(findings, things)
-        layers_above = _layers(findings, things)
+        drawn = [*_backdrop_layers(below), *_layers(findings, things)]
         return cls(
             findings=findings,
             things=things,
             below=below,
-            layers=[*_backdrop_layers(below), *layers_above],
+            layers=drawn,
+            written=_written(_map(findings), drawn),
         )
+
+
+def _written(view: folium.Map, drawn: Sequence[_Layer]) -> dict[str, str]:
+    """Let folium write every part in a map that has nothing else."""
+    made: dict[str, folium.GeoJson] = {}
+    for layer in drawn:
+        group = foliums.add(view, folium.FeatureGroup(name=layer.title), layer.name)
+        for part in layer.parts:
+            made[part.name] = foliums.add(group, part.make(), part.name)
+    return foliums.written(view, made)
 
 
 def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
@@ -194,19 +206,19 @@ def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
     view = _map(findings)
     for name, z_index in (_PANES | (backdrop.PANES if below else {})).items():
         pane = CustomPane(name, z_index=z_index, pointer_events=name not in _DEAF_PANES)
-        _add(view, pane, f"pane_{name}")
+        foliums.add(view, pane, f"pane_{name}")
     if tiles is not None:
-        _add(view, _background(tiles), "tiles")
+        foliums.add(view, _background(tiles), "tiles")
         for number, each in enumerate(findings.area.overlays, start=1):
-            _add(view, overlay.layer(each), f"overlay_{number}")
+            foliums.add(view, overlay.layer(each), f"overlay_{number}")
     for layer in sketch.layers:
         group = folium.FeatureGroup(name=layer.title, show=layer.is_shown)
-        _add(view, group, layer.name)
+        foliums.add(view, group, layer.name)
         for part in layer.parts:
-            _add(group, part.make(), part.name)
+            foliums.add(group, foliums.again(sketch.written[part.name]), part.name)
     for name, control in _controls(sketch.things).items():
-        _add(view, control, name)
-    script = _script(view) + (_backdrop_script(findings, below) if below else "")
+        foliums.add(view, control, name)
+    script = foliums.script(view) + (_backdrop_script(findings, below) if below else "")
     return Drawing(element_id=view.get_name(), words=_words(findings, sketch.layers), script=script)
 
 
@@ -333,7 +345,7 @@ def _map(findings: Findings) -> folium.Map:
     )
     # The page has loaded Leaflet; nothing else that folium would link to is used.
     view.default_js, view.default_css = [], []
-    return _named(view, "area")
+    return foliums.named(view, "area")
 
 
 def _extent(findings: Findings) -> tuple[float, float, float, float]:
@@ -392,17 +404,6 @@ def _first_view(things: Things) -> list[list[float]]:
     return [[round(latitude, 6), round(longitude, 6)] for latitude, longitude in corners]
 
 
-def _add(parent: Element, child: ElementT, name: str) -> ElementT:
-    parent.add_child(_named(child, name), name=name)
-    return child
-
-
-def _named(element: ElementT, name: str) -> ElementT:
-    """Replace folium's random name, so that the same findings give the same bytes."""
-    element._id = name  # noqa: SLF001 - branca offers no other way to name an element
-    return element
-
-
 def _words(findings: Findings, drawn: Sequence[_Layer]) -> str:
     shapes = (shape for layer in drawn for part in layer.parts for shape in part.shapes)
     said = {shape.shape_id: shape.words for shape in shapes if shape.words}
@@ -418,11 +419,3 @@ def _words(findings: Findings, drawn: Sequence[_Layer]) -> str:
 def _script_json(value: object) -> str:
     plain = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return plain.translate(_SCRIPT_ESCAPES)
-
-
-def _script(view: folium.Map) -> str:
-    """Take folium's script out of its page: the frame, with its links elsewhere, is not used."""
-    figure = cast("Figure", view.get_root())
-    figure.render()
-    lines = (line.strip() for line in figure.script.render().splitlines())
-    return "\n".join(line for line in lines if line) + "\n"

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,7 @@ from sinkwatch.model import (
     SourceStatus,
     Surroundings,
 )
-from sinkwatch.sources import gates, kinds, snapshots
+from sinkwatch.sources import gates, kinds, reading, snapshots
 from sinkwatch.sources.errand import Errand
 from sinkwatch.sources.kinds import KINDS, LOOK_UPS, ONLINE, Source
 
@@ -195,11 +196,13 @@ def _gathered(area: Area, ask: _Ask) -> Inputs:
     # What looks up single postcodes is asked last: the others tell which are wanted.
     for spec in sorted(area.sources, key=lambda spec: spec.kind in kinds.LOOK_UPS):
         answers[spec.name] = ask(spec, answers)
-    frames = {name: make() for name, make in kinds.EMPTY.items()}
+    frames: dict[str, gpd.GeoDataFrame] = {}
     for spec in sorted(area.sources, key=_rank):
         frame, name = answers[spec.name].frame, kinds.frame_of(spec.kind)
         if frame is not None:
             frames[name] = _joined(name, frames.get(name), frame)
+    for name in kinds.EMPTY.keys() - frames.keys():
+        frames[name] = _nothing(name).copy(deep=False)
     for name in sorted(kinds.REQUIRED - set(frames)):
         raise SourceError(
             name, "no source of this could be read", "`sinkwatch sources list` says why"
@@ -214,6 +217,11 @@ def _gathered(area: Area, ask: _Ask) -> Inputs:
         states=tuple(answers[spec.name].state for spec in area.sources),
         surroundings=Surroundings(**{name: frames.get(name) for name in kinds.AROUND}),
     )
+
+
+@cache
+def _nothing(name: str) -> gpd.GeoDataFrame:
+    return kinds.EMPTY[name]()
 
 
 def _rank(spec: SourceSpec) -> bool:
@@ -337,7 +345,7 @@ class _Gathering:
     ) -> _Answer:
         try:
             snapshot = KINDS[spec.kind].fetch(spec, errand)
-            frame = KINDS[spec.kind].load(snapshot, spec, self.area)
+            frame = reading.load(snapshot, spec, self.area)
         except (ConfigError, DataError, SourceError) as error:
             LOG.warning("%s: %s", spec.name, error)
             return _fall_back(spec, self.area, kept, error, now=self.now)
@@ -417,7 +425,7 @@ class _Recollection:
     def _read(self, spec: SourceSpec, kept: Snapshot | None) -> _Answer:
         try:
             snapshot = self._taken(spec)
-            frame = KINDS[spec.kind].load(snapshot, spec, self.area)
+            frame = reading.load(snapshot, spec, self.area)
         except (DataError, SourceError) as error:
             LOG.warning("%s: %s", spec.name, error)
             return _fall_back(spec, self.area, kept, error, now=self.now)
@@ -531,7 +539,7 @@ def _held_frame(spec: SourceSpec, area: Area, kept: Snapshot | None) -> gpd.GeoD
         LOG.warning("%s: the copy held, %s, is gone or has changed", spec.name, kept.path)
         return None
     try:
-        return KINDS[spec.kind].load(kept, spec, area)
+        return reading.load(kept, spec, area)
     except DataError as error:  # taken in by another version, under other rules
         LOG.warning("%s: the copy held cannot be used: %s", spec.name, error)
         return None

@@ -141,6 +141,6 @@ def _check_text(held: object) -> bool:
             raise _BrokenRuleError(
                 f"a text of {len(held):,} characters is longer than {MOST_CHARACTERS:,}"
             )
-        if any("\ud800" <= character <= "\udfff" for character in held if character > "\ud7ff"):
+        if not held.isascii() and any("\ud800" <= character <= "\udfff" for character in held):
             raise _BrokenRuleError("a text holds half of a character (a lone surrogate)")
     return False

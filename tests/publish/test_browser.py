@@ -135,6 +135,13 @@ def offline(chromium: Browser, folder: Path) -> Iterator[Visit]:
         yield visit
 
 
+@pytest.fixture(scope="module")
+def first_view(chromium: Browser, folder: Path) -> Iterator[Page]:
+    """For tests that only look: they press nothing, so one page does for all of them."""
+    with _visit(chromium, (folder / "offline.html").resolve().as_uri()) as visit:
+        yield visit.page
+
+
 @pytest.fixture
 def online(chromium: Browser, served: str) -> Iterator[Visit]:
     with _visit(chromium, served) as visit:
@@ -201,18 +208,19 @@ def test_the_policy_stops_a_script_that_got_into_the_page(online: Visit) -> None
     assert online.page.evaluate("window.owned") is None
 
 
-def test_key_layers_scale_north_and_disclaimer_are_on_view(offline: Visit) -> None:
-    page = offline.page
+def test_key_layers_scale_north_and_disclaimer_are_on_view(first_view: Page) -> None:
     for selector in (
         ".key",
         ".leaflet-control-layers-expanded",
         ".leaflet-control-scale",
         ".north",
     ):
-        assert page.locator(selector).is_visible()
-    assert page.locator(".key .swatch").count() == 4 + 6
-    assert "not a survey, a council map or a BGS product" in page.locator(".limits").inner_text()
-    assert page.locator(".leaflet-control-scale-line").inner_text().endswith(" m")
+        assert first_view.locator(selector).is_visible()
+    assert first_view.locator(".key .swatch").count() == 4 + 6
+    assert (
+        "not a survey, a council map or a BGS product" in first_view.locator(".limits").inner_text()
+    )
+    assert first_view.locator(".leaflet-control-scale-line").inner_text().endswith(" m")
 
 
 def test_a_hostile_application_is_shown_as_text_and_runs_nothing(offline: Visit) -> None:
@@ -273,8 +281,8 @@ def test_layers_are_switched_off_and_on(offline: Visit) -> None:
     assert page.locator(".leaflet-postcodes-pane path").count() > 100
 
 
-def test_zones_are_drawn_with_patterns_and_without_a_line(offline: Visit) -> None:
-    paths = offline.page.locator(".leaflet-zones-pane path")
+def test_zones_are_drawn_with_patterns_and_without_a_line(first_view: Page) -> None:
+    paths = first_view.locator(".leaflet-zones-pane path")
     fills = {paths.nth(i).get_attribute("fill") for i in range(paths.count())}
     assert {"url(#zone-c) #b98a3e", "url(#zone-b) #c9b98f", "url(#zone-a) #b9c4bf"} <= fills
     strokes = {paths.nth(i).get_attribute("stroke") for i in range(paths.count())}
@@ -283,8 +291,8 @@ def test_zones_are_drawn_with_patterns_and_without_a_line(offline: Visit) -> Non
     assert dashes == {None, "1 6"}
 
 
-def test_a_circle_is_as_wide_on_the_ground_as_is_said(offline: Visit) -> None:
-    widths = offline.page.evaluate(
+def test_a_circle_is_as_wide_on_the_ground_as_is_said(first_view: Page) -> None:
+    widths = first_view.evaluate(
         "() => { const wide = []; map_area.eachLayer(l => { if (l instanceof L.Circle)"
         " wide.push([l.getRadius(), map_area.distance(l.getBounds().getNorthWest(),"
         " l.getBounds().getNorthEast())]); }); return wide; }"
@@ -294,14 +302,14 @@ def test_a_circle_is_as_wide_on_the_ground_as_is_said(offline: Visit) -> None:
         assert across == pytest.approx(2 * radius, rel=0.01)
 
 
-def test_names_can_be_read_and_none_lies_over_another_or_over_a_mark(offline: Visit) -> None:
-    shown = offline.page.evaluate(
+def test_names_can_be_read_and_none_lies_over_another_or_over_a_mark(first_view: Page) -> None:
+    shown = first_view.evaluate(
         "() => [...document.querySelectorAll('.place-name:not(.is-hidden)')].map(e => {"
         " const b = e.getBoundingClientRect();"
         " return [e.textContent, b.left, b.top, b.right, b.bottom]; })"
     )
     assert {"Sharow", "Old Auction Mart", "Cathedral"} <= {name for name, *_ in shown}
-    marks = offline.page.evaluate(
+    marks = first_view.evaluate(
         "() => [...document.querySelectorAll('.mark')].map(e => {"
         " const b = e.getBoundingClientRect();"
         " return ['mark', b.left + 3, b.top + 3, b.right - 3, b.bottom - 3]; })"
@@ -311,8 +319,8 @@ def test_names_can_be_read_and_none_lies_over_another_or_over_a_mark(offline: Vi
             assert not _overlap(one, other), (one, other)
 
 
-def test_marks_do_not_hide_one_another_in_the_first_view(offline: Visit) -> None:
-    marks = offline.page.evaluate(
+def test_marks_do_not_hide_one_another_in_the_first_view(first_view: Page) -> None:
+    marks = first_view.evaluate(
         "() => [...document.querySelectorAll('.mark')].map(e => {"
         " const b = e.getBoundingClientRect();"
         " return [e.ariaLabel, b.left + 4, b.top + 4, b.right - 4, b.bottom - 4]; })"

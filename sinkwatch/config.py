@@ -304,6 +304,10 @@ class Settings(BaseSettings):
         """Tell whether sources on the internet are asked; only if someone answers for it."""
         return ".example" not in self.contact if self.online is None else self.online
 
+    def signup_url(self) -> str:
+        """Return where a reader subscribes; empty while ``public_url`` is nobody's own."""
+        return "" if ".example" in self.public_url else f"{self.public_url}/subscribe"
+
     def database(self) -> str:
         """Return the URL of the database: the one set, or SQLite in the state folder."""
         return self.database_url or f"sqlite:///{self.state_folder / 'sinkwatch.db'}"

@@ -12,10 +12,14 @@ import pyogrio
 
 from sinkwatch import __version__, geo, intake, wording
 from sinkwatch.errors import SinkwatchError
+from sinkwatch.notify import records
+from sinkwatch.notify.mail import SmtpMailer
 from sinkwatch.publish import assets
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dns.resolver import Resolver
 
     from sinkwatch.services import Services
 
@@ -25,6 +29,11 @@ _TEST_POINT_BNG: Final = (9587.909, 899448.996)
 _TEST_POINT_WGS84: Final = (-8.57854461, 57.81351838)
 _MOST_OFF_M: Final = 0.05
 
+_IS_OK: Final = {
+    records.Standing.RIGHT: True,
+    records.Standing.WRONG: False,
+    records.Standing.UNKNOWN: None,
+}
 _MODE_OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -38,24 +47,30 @@ class Finding:
     check
         What was looked at.
     is_ok
-        Whether it is as it should be.
+        Whether it is as it should be; None if nobody could tell, which is neither right nor wrong.
     says
         What was seen, and what to do if it is not right.
     """
 
     check: str
-    is_ok: bool
+    is_ok: bool | None
     says: str
 
 
-def examine(services: Services) -> tuple[Finding, ...]:
+def examine(
+    services: Services, resolver: Callable[[], Resolver] = records.system_resolver
+) -> tuple[Finding, ...]:
     """
     Look at everything that can be wrong, and go on after each fault.
+
+    The relay and the DNS are asked only where mail is sent by SMTP; the relay gets no mail.
 
     Parameters
     ----------
     services
         The installation.
+    resolver
+        Returns whom to ask for the records of the sender's domain.
 
     Returns
     -------
@@ -70,6 +85,8 @@ def examine(services: Services) -> tuple[Finding, ...]:
         ("sources", _sources),
         ("browser assets", _assets),
         ("mail", _mail),
+        ("relay", _relay),
+        ("DNS", lambda services: _names(services, resolver)),
     )
     return tuple(finding for name, look in checks for finding in _looked(name, look, services))
 
@@ -120,7 +137,7 @@ def _state_folder(services: Services) -> Iterator[Finding]:
 
 
 def _private_files(folder: Path) -> tuple[Path, ...]:
-    return (folder / "sinkwatch.db", folder / "secret")
+    return (folder / "sinkwatch.db", folder / "secret", folder / "erasures.jsonl")
 
 
 def _database(services: Services) -> Iterator[Finding]:
@@ -157,6 +174,21 @@ def _mail(services: Services) -> Iterator[Finding]:
         says = f"messages are written to {settings.mails().absolute()} and not sent"
         yield Finding(check="mail", is_ok=True, says=says)
         return
-    services.mailer()
     says = f"{settings.smtp_host}:{settings.smtp_port}, {settings.smtp_security}, verified"
     yield Finding(check="mail", is_ok=True, says=says)
+
+
+def _relay(services: Services) -> Iterator[Finding]:
+    mailer = services.mailer()
+    if isinstance(mailer, SmtpMailer):
+        # One that is out of reach for now is still said: until it answers, no mail goes.
+        yield Finding(check="relay", is_ok=True, says=mailer.probe().says)
+
+
+def _names(services: Services, resolver: Callable[[], Resolver]) -> Iterator[Finding]:
+    settings = services.settings
+    if settings.mail_transport != "smtp":
+        return
+    found = records.examine(resolver, settings.sender_domain, dkim_selector=settings.dkim_selector)
+    for remark in found:
+        yield Finding(check=remark.check, is_ok=_IS_OK[remark.standing], says=remark.says)

@@ -490,5 +490,11 @@ def publish(services: Services, findings: Findings) -> Written:
     """
     from sinkwatch.publish import site  # noqa: PLC0415 - folium is only needed here
 
-    pages = site.build(findings, version=__version__, contact=services.settings.contact)
+    settings = services.settings
+    pages = site.build(
+        findings,
+        version=__version__,
+        contact=settings.contact,
+        signup_url=settings.signup_url(),
+    )
     return site.write(pages, services.settings.maps_folder)

@@ -6,12 +6,12 @@ import logging
 import signal
 import threading
 import traceback
-from datetime import time
+from datetime import time, timedelta
 from typing import TYPE_CHECKING, Final
 
 import schedule
 
-from sinkwatch import pipeline, timetable
+from sinkwatch import pipeline, safekeeping, timetable
 from sinkwatch.errors import SinkwatchError
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ DAILY: Final = "daily-run"
 
 TICK_S: Final = 60
 """How often the ticker looks whether a job is due, seconds."""
+
+_BACK_UP_EVERY: Final = timedelta(days=1)
 
 
 def watch(services: Services, *, stop: threading.Event | None = None) -> None:
@@ -98,6 +100,7 @@ def tick(services: Services) -> bool:
         LOG.error("%s: %s", DAILY, error)  # noqa: TRY400 - one line for the operator, no traceback
         return False
     _problem_of(lambda: _mail(services), "mailroom")
+    _problem_of(lambda: _back_up(services), safekeeping.JOB)
     return False
 
 
@@ -106,6 +109,19 @@ def _mail(services: Services) -> None:
 
     with services.store() as store:
         mailroom.work(services, store)
+
+
+def _back_up(services: Services) -> None:
+    """Copy the database once a day; a server's is its keeper's to copy."""
+    from sinkwatch.store import jobs  # noqa: PLC0415 - with the store
+
+    if not services.settings.database().startswith("sqlite"):
+        return
+    with services.store() as store, store.read() as connection:
+        last = jobs.last_success(connection, safekeeping.JOB)
+    now = services.clock()
+    if last is None or not last <= now < last + _BACK_UP_EVERY:
+        safekeeping.back_up(services)
 
 
 def _attempt(services: Services, job: Callable[[], object]) -> bool:

@@ -344,6 +344,8 @@ def _move(
     if not found:
         return None
     before = found[0]
+    # A back-up restored later must not write to the address that was left.
+    erasures.note(services, erasures.What.ERASED, _hmac(services, before.email))
     subscribers.change_address(connection, before.subscriber_id, signup.email, now)
     told = notices.address_changed(
         before.email,

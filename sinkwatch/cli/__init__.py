@@ -26,13 +26,24 @@ _WRONG_USE: Final = (ConfigError, DataError, PlaceError, SchemaError)
 COMMANDS: Final = {
     "run": ("sinkwatch.cli.job", "One whole run: fetch, assess, record, queue, deliver, publish."),
     "watch": ("sinkwatch.cli.job", "The scheduled job: one run a day, until stopped."),
+    "serve": ("sinkwatch.cli.serve", "The sign-up service and the post, until stopped."),
     "publish": ("sinkwatch.cli.job", "Build the published site alone, from what is held."),
     "check": ("sinkwatch.cli.places", "What is known at a place, and why."),
     "assess": ("sinkwatch.cli.places", "Assess every row of a CSV or GeoParquet file."),
     "sources": ("sinkwatch.cli.sources", "How each source stands; ask, accept or hold one."),
     "subscribers": ("sinkwatch.cli.operator", "Add, list, export and erase subscribers."),
     "outbox": ("sinkwatch.cli.outbox", "List, show, preview and retry messages."),
-    "doctor": ("sinkwatch.cli.operator", "Check this installation and say what is wrong."),
+    "init": ("sinkwatch.cli.installation", "Write settings to fill in, and the operator's papers."),
+    "doctor": (
+        "sinkwatch.cli.installation",
+        "Check this installation, its relay and its domain, and say what is wrong.",
+    ),
+    "health": (
+        "sinkwatch.cli.installation",
+        "Tell whether jobs, outbox and queue do their work.",
+    ),
+    "backup": ("sinkwatch.cli.safekeeping", "Copy the database, check the copy, drop the oldest."),
+    "restore": ("sinkwatch.cli.safekeeping", "Put a back-up in place without those who have left."),
 }
 """Each command: its module and its line in ``--help``."""
 

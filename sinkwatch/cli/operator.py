@@ -1,4 +1,4 @@
-"""Commands for whoever runs an installation: subscribers, doctor."""
+"""Commands for whoever looks after the people: subscribers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sinkwatch.cli import DONE, FAILED, options
+from sinkwatch.cli import options
 from sinkwatch.model import DEFAULT_TOPICS, Frequency, Topic
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def subscribers() -> None:
     "topics",
     multiple=True,
     type=click.Choice([topic.value for topic in Topic]),
-    default=sorted(DEFAULT_TOPICS),
+    default=sorted(topic.value for topic in DEFAULT_TOPICS),
     show_default=True,
     help="What they want to hear of; may be given more than once.",
 )
@@ -152,22 +152,3 @@ def _suppress(email: str, config_path: Path | None, reason: str) -> None:
     with services.store() as store:
         n_erased = signup.suppress(services, store, email, reason)
     click.echo(f"Erased {n_erased} subscriber{'' if n_erased == 1 else 's'}")
-
-
-@click.command()
-@options.config
-@options.as_json
-def doctor(*, config_path: Path | None, as_json: bool) -> int:
-    """Check this installation and say what is wrong."""
-    from sinkwatch import doctor as checks
-    from sinkwatch.services import open_services
-
-    findings = checks.examine(open_services(config_path))
-    if as_json:
-        options.echo_json(
-            [{"check": found.check, "ok": found.is_ok, "says": found.says} for found in findings]
-        )
-    else:
-        for found in findings:
-            click.echo(f"{'ok  ' if found.is_ok else 'LOOK'}  {found.check}: {found.says}")
-    return DONE if all(found.is_ok for found in findings) else FAILED

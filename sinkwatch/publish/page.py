@@ -58,12 +58,15 @@ class Frame:
         Of sinkwatch.
     contact
         Where corrections go; empty if the installation names none.
+    signup_url
+        Where a reader subscribes to e-mails; empty if nobody can.
     """
 
     findings: Findings
     things: Things
     version: str
     contact: str
+    signup_url: str = ""
 
 
 def styles() -> tuple[Asset, ...]:
@@ -187,6 +190,7 @@ def _context(frame: Frame) -> dict[str, object]:
         "things": frame.things,
         "version": frame.version,
         "contact": frame.contact,
+        "signup_url": frame.signup_url,
         "sources": sources.gather(findings),
         "warnings": sources.warnings(findings),
         "remarks": context.gather(findings),

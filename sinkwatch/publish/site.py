@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["Written", "build", "write"]
 
 
-def build(findings: Findings, *, version: str, contact: str = "") -> dict[str, bytes]:
+def build(
+    findings: Findings, *, version: str, contact: str = "", signup_url: str = ""
+) -> dict[str, bytes]:
     """
     Build the site; the same findings give the same bytes.
 
@@ -26,6 +28,8 @@ def build(findings: Findings, *, version: str, contact: str = "") -> dict[str, b
         Of sinkwatch.
     contact
         Where corrections go; empty if the installation names none.
+    signup_url
+        Where a reader subscribes to e-mails; empty if nobody can.
 
     Returns
     -------
@@ -33,7 +37,13 @@ def build(findings: Findings, *, version: str, contact: str = "") -> dict[str, b
         Path inside the site to bytes, by path.
     """
     gathered = things.gather(findings)
-    frame = Frame(findings=findings, things=gathered, version=version, contact=contact)
+    frame = Frame(
+        findings=findings,
+        things=gathered,
+        version=version,
+        contact=contact,
+        signup_url=signup_url,
+    )
     sketch = webmap.Sketch.of(findings, gathered)
     online = webmap.draw(sketch, tiles=webmap.OPENSTREETMAP)
     offline = webmap.draw(sketch, tiles=None)

@@ -1,4 +1,4 @@
-"""`subscribers`, `outbox` and `doctor`: the operator's commands."""
+"""`subscribers` and `outbox`: the operator's commands."""
 
 from __future__ import annotations
 
@@ -84,47 +84,3 @@ class TestOutbox:
 
     def test_a_message_that_is_not_there_is_said(self, sinkwatch: Sinkwatch) -> None:
         assert sinkwatch("outbox", "show", "abc").code == 1
-
-
-class TestDoctor:
-    def test_a_new_installation_is_well(self, sinkwatch: Sinkwatch) -> None:
-        answer = sinkwatch("doctor")
-        assert answer.code == 0, answer.out
-        assert "OSTN15 test point TP31 is met to" in answer.out
-
-    def test_one_that_has_run_tells_its_journal_mode(self, sinkwatch: Sinkwatch) -> None:
-        sinkwatch("run")
-        found = {one["check"]: one for one in sinkwatch("doctor", "--json").json}
-        assert all(one["ok"] for one in found.values())
-        assert "journal" in found["database"]["says"]
-
-    def test_a_database_that_others_can_read_is_pointed_out(
-        self, sinkwatch: Sinkwatch, tmp_path: Path
-    ) -> None:
-        sinkwatch("run")
-        (tmp_path / "var" / "sinkwatch.db").chmod(0o644)
-        answer = sinkwatch("doctor")
-        assert answer.code == 1
-        assert "others on this machine can read it" in answer.out
-
-    def test_a_database_that_is_none_is_pointed_out(
-        self, sinkwatch: Sinkwatch, tmp_path: Path
-    ) -> None:
-        (tmp_path / "var").mkdir(mode=0o700)
-        (tmp_path / "var" / "sinkwatch.db").write_bytes(b"not a database" * 100)
-        (tmp_path / "var" / "sinkwatch.db").chmod(0o600)
-        answer = sinkwatch("doctor", "--json")
-        assert answer.code == 1
-        assert not next(one for one in answer.json if one["check"] == "database")["ok"]
-
-    def test_a_relay_is_described_without_its_password(
-        self, sinkwatch: Sinkwatch, tmp_path: Path
-    ) -> None:
-        (tmp_path / "sinkwatch.toml").write_text(
-            'mail_transport = "smtp"\nsmtp_host = "relay.ripon.org"\nsmtp_password = "hush"\n'
-            'sender_domain = "ripon.org"\npublic_url = "https://ripon.org"\n'
-            'contact = "a@ripon.org"\n'
-        )
-        answer = sinkwatch("doctor")
-        assert "relay.ripon.org:587, starttls, verified" in answer.out
-        assert "hush" not in answer.out

@@ -49,6 +49,13 @@ def page(request: pytest.FixtureRequest, pages: dict[str, bytes]) -> Page:
     return Page(pages[request.param].decode())
 
 
+def test_the_page_offers_e_mails_only_where_somebody_can_subscribe(findings: Findings) -> None:
+    url = "https://alerts.holes.example/subscribe"
+    told = site.build(findings, version="0.1.0", signup_url=url)["index.html"].decode()
+    assert f'<a href="{url}">Get an e-mail when something changes near your postcode</a>' in told
+    assert "Get an e-mail" not in site.build(findings, version="0.1.0")["index.html"].decode()
+
+
 def test_every_record_site_application_decision_and_source_is_in_the_tables(
     page: Page, findings: Findings
 ) -> None:

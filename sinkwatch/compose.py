@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sinkwatch import alerts, explain, gazetteer, timetable, wording
 from sinkwatch.errors import SinkwatchError
 from sinkwatch.model import Digest, Frequency, MailKind
-from sinkwatch.notify import items, picture, render
+from sinkwatch.notify import picture, render
 from sinkwatch.store import alerts as stored
 from sinkwatch.store import jobs, outbox, subscribers
 
@@ -116,7 +116,7 @@ class Letters:
                 assessments={place.postcode: self._assessment(place) for place in places},
                 editions=self.surveyed.knowledge.editions,
             ),
-            pictures=tuple(self._pictures(digest)),
+            pictures=tuple(self._pictures(digest, now)),
             message_id=self.services.new_message_id(),
             at=now,
         )
@@ -129,15 +129,10 @@ class Letters:
             self.assessed[home.postcode] = explain.place(self.surveyed.knowledge, place)
         return self.assessed[home.postcode]
 
-    def _pictures(self, digest: Digest) -> Iterator[tuple[str, picture.Picture]]:
-        """Draw a map for each place that something mapped is told of, all of it on each."""
-        told = items.of(digest)
-        seen_from = {
-            alert.subscription.postcode for alert in digest.alerts if alert.distance_m is not None
-        }
-        for place in digest.subscriber.subscriptions:
-            if place.postcode in seen_from:
-                yield place.postcode, self.painter.draw(place, told)
+    def _pictures(self, digest: Digest, now: datetime) -> Iterator[tuple[str, picture.Picture]]:
+        """Draw a map for each place that something mapped is told of."""
+        for place, told in render.maps(digest, at=now):
+            yield place.postcode, self.painter.draw(place, told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,13 +287,19 @@ def _write(
     now: datetime,
 ) -> int:
     letters = Letters.of(services, surveyed())
-    n_queued = 0
-    for start in range(0, len(due), _BATCH):
-        batch = due[start : start + _BATCH]
+    n_queued, ordered = 0, sorted(due, key=_where)
+    for start in range(0, len(ordered), _BATCH):
+        batch = ordered[start : start + _BATCH]
         rendered = [(one, _rendered(letters, one.digest, now)) for one in batch]
         with store.begin() as connection:
             n_queued += sum(_queue(connection, one, message, now) for one, message in rendered)
     return n_queued
+
+
+def _where(due: _Due) -> tuple[int, float]:
+    """Order mails by place, a strip of a kilometre at a time: neighbours share a drawn ground."""
+    home = due.digest.subscriber.subscriptions[0]
+    return int(home.easting // 1000), home.northing
 
 
 def _rendered(letters: Letters, digest: Digest, now: datetime) -> Message | None:

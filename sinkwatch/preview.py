@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 
 from sinkwatch import (
     alerts,
@@ -23,6 +22,7 @@ from sinkwatch import (
     wording,
 )
 from sinkwatch import events as changes_of
+from sinkwatch.errors import PlaceError
 from sinkwatch.model import (
     DEFAULT_TOPICS,
     PLANNING_KINDS,
@@ -44,6 +44,7 @@ from sinkwatch.model import (
     Topic,
     fingerprint,
 )
+from sinkwatch.notify import addresses
 from sinkwatch.store import alerts as stored
 
 if TYPE_CHECKING:
@@ -56,10 +57,13 @@ if TYPE_CHECKING:
 DEFAULT_RADIUS_M: Final = 500.0
 """Radius of a subscription unless another is asked for: the last search ring, metres."""
 
+NOBODY: Final = "someone@example.org"
+"""To whom a preview goes."""
+
 _MOST_SHOWN: Final = 4
 
 
-def message(services: Services, words: str) -> Message:
+def message(services: Services, words: str, email: str = NOBODY) -> Message:
     """
     Render the mail that a subscriber at a postcode would get, without one in the database.
 
@@ -72,14 +76,18 @@ def message(services: Services, words: str) -> Message:
         With the area.
     words
         A postcode.
+    email
+        To whom.
 
     Returns
     -------
     message
-        To a made-up address, from the present findings.
+        From the present findings.
 
     Raises
     ------
+    ConfigError
+        If the address is not one mailbox.
     PlaceError
         If the words name no postcode that is held.
     """
@@ -88,6 +96,7 @@ def message(services: Services, words: str) -> Message:
     place = gazetteer.postcode(survey.names(services.area, inputs), words)
     now = services.clock()
     someone = _someone(place, DEFAULT_RADIUS_M, DEFAULT_TOPICS, now)
+    someone = replace(someone, email=addresses.address(email))
     findings = surveyed.findings
     shown = [*_applications_now(findings, now), *_examples(findings, someone.subscriptions[0])]
     nearby = _told(someone, shown, now).alerts
@@ -99,6 +108,31 @@ def message(services: Services, words: str) -> Message:
         alerts=tuple(alert for alert in nearby if alert in latest),
     )
     return compose.Letters.of(services, surveyed).render(digest, now)
+
+
+def a_postcode(services: Services) -> str:
+    """
+    Return a postcode to try things with.
+
+    Parameters
+    ----------
+    services
+        With the area.
+
+    Returns
+    -------
+    postcode
+        The first in the list held.
+
+    Raises
+    ------
+    PlaceError
+        If no list is held.
+    """
+    postcodes = intake.recall(services).postcodes
+    if postcodes.empty:
+        raise PlaceError("a postcode", "is in no list held", "Name one with --place")
+    return str(postcodes["postcode"].iloc[0])
 
 
 def _someone(place: Place, radius_m: float, topics: frozenset[Topic], now: datetime) -> Subscriber:
@@ -114,7 +148,7 @@ def _someone(place: Place, radius_m: float, topics: frozenset[Topic], now: datet
     )
     return Subscriber(
         subscriber_id=SubscriberId("preview"),
-        email="someone@example.org",
+        email=NOBODY,
         subscriptions=(home,),
         confirmed_at=now,
     )
@@ -219,7 +253,7 @@ def _unknown(findings: Findings) -> Iterator[str]:
 def _records_of(findings: Findings, since: date) -> list[Event]:
     """Return the records of events that were observed since a day."""
     sinkholes = findings.sinkholes
-    recent = sinkholes[sinkholes["is_drawn"] & (sinkholes["observed"] >= pd.Timestamp(since))]
+    recent = sinkholes[sinkholes["is_drawn"] & (sinkholes["observed"] >= since.isoformat())]
     return [
         replace(_record_example(row), happened="A record has been added to the inventory.")
         for row in recent.to_dict("records")

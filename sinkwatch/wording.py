@@ -64,10 +64,10 @@ EVENT_TITLES: Final = {
 }
 
 TOPICS: Final[Mapping[Topic, str]] = {
-    Topic.FLAGGED: "planning applications that are flagged",
+    Topic.FLAGGED: "flagged planning applications",
     Topic.BELT: "every planning application where gypsum is present",
-    Topic.RECORDS: "records of ground collapse and subsidence",
-    Topic.DECISIONS: "decisions, withdrawals and appeals",
+    Topic.RECORDS: "records of ground collapse",
+    Topic.DECISIONS: "what becomes of planning applications",
 }
 """What one may ask to hear of, as it stands in a sentence."""
 

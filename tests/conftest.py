@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from sinkwatch import config, sources, survey
+from sinkwatch import config, signup, sources, survey
+from sinkwatch.model import DEFAULT_TOPICS, Frequency, Subscriber, Topic
 from sinkwatch.services import Services
 
 if TYPE_CHECKING:
@@ -101,6 +102,27 @@ def an_installation(folder: Path, clock: Clock, **changed: object) -> Services:
         clock=clock,
         wait=lambda seconds: clock.move(seconds=seconds),
     )
+
+
+def subscribe(  # noqa: PLR0913 - each by its name
+    services: Services,
+    who: str = "resident@example.org",
+    at: str = "HG4 1HS",
+    *,
+    radius_m: float = 500.0,
+    topics: frozenset[Topic] = DEFAULT_TOPICS,
+    frequency: Frequency = Frequency.AT_ONCE,
+) -> Subscriber:
+    """Add a person who asked on paper, as an operator does."""
+    wish = signup.Wish(postcode=at, radius_m=radius_m, topics=topics)
+    with services.store() as store:
+        return signup.add(services, store, who, wish, frequency=frequency, consent="on paper")
+
+
+def subscribers(services: Services) -> tuple[Subscriber, ...]:
+    """Return who is subscribed."""
+    with services.store() as store:
+        return signup.listing(store)
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ import pytest
 import shapely
 
 from sinkwatch import geo, sources, survey
+from sinkwatch.compose import Letters
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import Findings, Surroundings
 from sinkwatch.notify import picture
-from sinkwatch.pipeline import Letters
 from sinkwatch.publish import downloads, site
 from tests.conftest import NOW
-from tests.notify.builders import a_digest, an_event
+from tests.notify.builders import a_digest, a_subscription, an_event, an_item
 from tests.sources.geology.geology_layers import file_of, geosure
 
 if TYPE_CHECKING:
@@ -137,11 +137,7 @@ class World:
         return site.build(self.findings, version="0.1.0", contact="corrections@example.org")
 
     def mail(self, services: Services) -> bytes:
-        letters = Letters(
-            services=replace(services, area=self.area),
-            findings=self.findings,
-            knowledge=self.surveyed.knowledge,
-        )
+        letters = Letters.of(replace(services, area=self.area), self.surveyed)
         return letters.render(a_digest(an_event(), an_event(subject="x/2")), NOW).mime
 
 
@@ -226,13 +222,17 @@ def test_no_part_of_a_mail_holds_it(world: Callable[..., World], services: Servi
     assert {name: traces(content) for name, content in parts.items() if traces(content)} == {}
 
 
+def drawn(findings: Findings) -> picture.Picture:
+    """Draw the map of a mail that tells of one thing."""
+    return picture.Painter.of(findings).draw(a_subscription(), [an_item()])
+
+
 def test_a_site_and_a_mail_are_the_same_wherever_a_restricted_line_runs(
     world: Callable[..., World],
 ) -> None:
     one, other = (world(is_restricted=True, corner=corner) for corner in (MARKER, MOVED))
     assert one.pages() == other.pages()
-    scenes = [picture.scene_of(a_digest(), each.findings) for each in (one, other)]
-    assert picture.png(scenes[0]) == picture.png(scenes[1])
+    assert drawn(one.findings).png == drawn(other.findings).png
 
 
 def test_where_the_layer_is_open_both_show_where_its_line_runs(
@@ -242,16 +242,15 @@ def test_where_the_layer_is_open_both_show_where_its_line_runs(
         world(is_restricted=False, corner=corner) for corner in (MARKER, (431_500, 471_800))
     )
     assert one.pages()["data/zones.geojson"] != other.pages()["data/zones.geojson"]
-    scenes = [picture.scene_of(a_digest(), each.findings) for each in (one, other)]
-    assert picture.png(scenes[0]) != picture.png(scenes[1])
+    assert drawn(one.findings).png != drawn(other.findings).png
 
 
 def test_no_picture_of_a_restricted_layer_shows_any_ground(world: Callable[..., World]) -> None:
-    drawn = picture.png(picture.scene_of(a_digest(), world(is_restricted=True).findings))
+    shut = drawn(world(is_restricted=True).findings)
     bare = world(is_restricted=False).findings
     emptied = replace(bare, zones=bare.zones.iloc[:0], edges=bare.edges.iloc[:0])
     states = world(is_restricted=True).findings.sources
-    assert drawn == picture.png(picture.scene_of(a_digest(), replace(emptied, sources=states)))
+    assert shut.png == drawn(replace(emptied, sources=states)).png
 
 
 # ── What stays ───────────────────────────────────────────────────────────────────────────────
@@ -333,9 +332,9 @@ def test_the_page_says_plainly_why_no_zones_are_drawn(world: Callable[..., World
 def test_a_mail_says_that_ground_is_not_shown_and_not_that_it_is_not_assessed(
     world: Callable[..., World], services: Services
 ) -> None:
-    scene = picture.scene_of(a_digest(), world(is_restricted=True).findings)
-    assert "Ground: its outlines are licensed and not shown." in picture.alt(scene)
-    assert "Ground: not held." not in picture.alt(scene)
+    alt = drawn(world(is_restricted=True).findings).alt
+    assert "Ground: its outlines are licensed and not shown." in alt
+    assert "Ground: not held." not in alt
     letters = Letters.of(services, world(is_restricted=True).surveyed)
     assert b"the gypsum belt" in parts_of(letters.render(a_digest(), NOW).mime)["as sent"]
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinkwatch import cli, pipeline, signup
+from sinkwatch import cli, pipeline
 from sinkwatch.model import ONLINE_KINDS, EventKind, SourceStatus
 from sinkwatch.sources.planning import planit
-from tests.conftest import NOW, Clock, an_installation
+from tests.conftest import NOW, Clock, an_installation, subscribe
 from tests.peers.planit import PlanIt, a_case
 from tests.peers.server import Answer, Peer
 
@@ -39,9 +39,7 @@ class World:
 
     def __init__(self, services: Services, service: PlanIt, peer: Peer, clock: Clock) -> None:
         self.services, self.service, self.peer, self.clock = services, service, peer, clock
-        signup.subscribe(
-            services, "resident@example.org", "HG4 1HS", radius_m=500.0, consent="asked on paper"
-        )
+        subscribe(services)
 
     def run(self, *, days: float = 1) -> RunReport:
         self.clock.move(days=days)
@@ -313,9 +311,7 @@ def test_what_a_file_no_longer_lists_is_told_to_those_who_knew_of_it(
     path.write_text(head + both)
     services = installation(planning=[path])
     told = [_told_of_file(services, clock)]
-    signup.subscribe(
-        services, "resident@example.org", "HG4 1HS", radius_m=500.0, consent="asked on paper"
-    )
+    subscribe(services)
     path.write_text(head + both + "ZC26/3,Barn,Undecided,431579,471829\n")
     told.append(_told_of_file(services, clock))
     # One that the resident was told of and one that was there before they asked.

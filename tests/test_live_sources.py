@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
-from sinkwatch import cli, intake, questions, signup
+from sinkwatch import cli, intake, questions
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import EventKind, SourceStatus
 from sinkwatch.sources.ordnance_survey import code_point
 from tests import live
-from tests.conftest import NOW, Clock
+from tests.conftest import NOW, Clock, subscribe, subscribers
 from tests.peers.os_downloads import STORAGE_PATH
 from tests.peers.planit import a_case
 from tests.peers.postcodes_io import a_postcode
@@ -98,7 +98,7 @@ def sinkwatch(
 
 
 def _subscribe(world: World, postcode: str, email: str = "resident@example.org") -> None:
-    signup.subscribe(world.services, email, postcode, radius_m=500.0, consent="asked on paper")
+    subscribe(world.services, email, postcode)
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -358,7 +358,8 @@ def test_a_postcode_that_no_list_has_is_looked_up_once(world: World) -> None:
     assert [asked.path for asked in peer.asked] == ["/postcodes/HG4%207ZZ"]
     _subscribe(world, "HG4 7ZZ", "neighbour@example.org")
     assert len(peer.asked) == 1
-    added = [s for s in signup.listing(world.services) if s.postcode == "HG4 7ZZ"]
+    places = [place for one in subscribers(world.services) for place in one.subscriptions]
+    added = [place for place in places if place.postcode == "HG4 7ZZ"]
     assert [(s.easting, s.northing) for s in added] == [(431_000.0, 470_000.0)] * 2
     held = intake.recall(world.services).surroundings.looked_up
     assert held is not None

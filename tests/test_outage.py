@@ -7,10 +7,10 @@ import email.policy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sinkwatch import pipeline, signup, upkeep
+from sinkwatch import pipeline, upkeep
 from sinkwatch.model import Age, SourceStatus
 from sinkwatch.sources.planning import planit
-from tests.conftest import NOW, Clock
+from tests.conftest import NOW, Clock, subscribe
 from tests.peers.planit import PlanIt, a_case
 from tests.peers.server import Answer, Peer
 
@@ -28,9 +28,7 @@ def test_thirty_days_of_silence_are_shown_at_the_right_hour_and_made_up_for_once
     with Peer(service).running() as peer:
         services = with_peer(installation(contact="me@holes.org"), peer)
         for number in (1, 2):
-            signup.subscribe(
-                services, f"{number}@example.org", "HG4 1HS", radius_m=500.0, consent="on paper"
-            )
+            subscribe(services, f"{number}@example.org")
         pipeline.run(services)
         assert mails(services) == ["HG4 1HS: 1 planning application near you"] * 2
 

@@ -18,6 +18,7 @@ from sinkwatch.model import EventKind, Outcome, SourceStatus
 from sinkwatch.notify.mail import MemoryMailer
 from sinkwatch.notify.replies import RelayError, Verdict
 from sinkwatch.store import outbox
+from tests.conftest import subscribe, subscribers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,10 +87,6 @@ def files_of(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def subscribe(services: Services, who: str = "resident@example.org", at: str = "HG4 1HS") -> None:
-    signup.subscribe(services, who, at, radius_m=500.0, consent="asked on paper")
 
 
 class TestFirstRun:
@@ -338,7 +335,7 @@ class TestDelivery:
             with store.read() as connection:
                 rows = outbox.listing(connection, None)
         assert [row.state for row in rows] == ([state] if state else [])
-        assert bool(signup.listing(waiting)) is is_subscribed
+        assert bool(subscribers(waiting)) is is_subscribed
 
     @pytest.mark.parametrize(
         ("verdict", "attempts"),
@@ -373,7 +370,8 @@ class TestDelivery:
         clock: Any,  # noqa: ANN401 - the clock that tests move
     ) -> None:
         waiting.settings.mails().unlink()
-        assert signup.erase(waiting, "resident@example.org") == 1
+        with waiting.store() as store:
+            assert signup.suppress(waiting, store, "resident@example.org", "erased") == 1
         clock.move(minutes=10)
         assert pipeline.run(waiting).n_delivered == 0
         for path in waiting.settings.state_folder.glob("sinkwatch.db*"):

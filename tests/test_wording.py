@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinkwatch import wording
-from sinkwatch.model import Age, EventKind, Evidence, SourceSpec, SourceState, SourceStatus
+from sinkwatch.model import (
+    Age,
+    EventKind,
+    Evidence,
+    Frequency,
+    SourceSpec,
+    SourceState,
+    SourceStatus,
+    Topic,
+)
 from tests.world import BANNED_WORDS, band_table
 
 if TYPE_CHECKING:
@@ -98,6 +107,18 @@ def test_a_distance_goes_with_its_uncertainty(
 def test_dates_are_written_out_without_a_leading_nought() -> None:
     assert wording.date_text(date(2014, 2, 17)) == "17 February 2014"
     assert wording.date_text(date(1834, 6, 1)) == "1 June 1834"
+
+
+def test_a_month_is_written_with_its_year() -> None:
+    assert wording.month_text(date(2026, 10, 1)) == "October 2026"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
+)
+def test_texts_are_joined_as_people_list_them(texts: list[str], expected: str) -> None:
+    assert wording.joined(texts) == expected
 
 
 @pytest.mark.parametrize(
@@ -270,8 +291,10 @@ def test_any_other_cell_is_left_alone(text: str) -> None:
         (wording.EVENT_TITLES, EventKind),
         (wording.SOURCE_STATUSES, SourceStatus),
         (wording.EVIDENCE_NOTES, Evidence),
+        (wording.TOPICS, Topic),
+        (wording.FREQUENCIES, Frequency),
     ],
-    ids=["events", "sources", "evidence"],
+    ids=["events", "sources", "evidence", "topics", "frequencies"],
 )
 def test_there_are_words_for_every_case(table: dict[str, str], members: type) -> None:
     assert set(table) == set(members)
@@ -287,6 +310,8 @@ def _standing_words() -> list[str]:
         *wording.EVENT_TITLES.values(),
         *wording.SOURCE_STATUSES.values(),
         *wording.EVIDENCE_NOTES.values(),
+        *wording.TOPICS.values(),
+        *wording.FREQUENCIES.values(),
         *(text for style in styles for text in (style.label, style.meaning, style.advice)),
     ]
 

@@ -70,6 +70,8 @@ def show_message(*, message: str, config_path: Path | None) -> None:
         click.echo(f"{name}: {parsed[name]}")
     body = parsed.get_body(preferencelist=("plain",))
     click.echo(f"\n{body.get_content() if body else ''}")
+    for key in found.event_keys:
+        click.echo(f"Tells: {key}")
 
 
 @outbox.command("retry")
@@ -182,10 +184,11 @@ def retract_event(*, event: str, because: str, config_path: Path | None) -> None
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write to; without it, preview in the state folder.",
 )
+@click.option("--open", "is_opened", is_flag=True, help="Show it in the browser.")
 @options.config
 @options.as_json
 def preview_message(
-    *, place: str, output: Path | None, config_path: Path | None, as_json: bool
+    *, place: str, output: Path | None, is_opened: bool, config_path: Path | None, as_json: bool
 ) -> None:
     """Write the mail that a subscriber at --place would get; no subscriber is needed."""
     from sinkwatch import preview
@@ -202,6 +205,26 @@ def preview_message(
     click.echo(f"Subject:   {message.subject}")
     click.echo(f"Mail:      {paths['eml']}")
     click.echo(f"As a page: {paths['html']}")
+    if is_opened:
+        click.launch(str(paths["html"]))
+
+
+@outbox.command("test")
+@click.argument("email")
+@click.option("--place", default="", help="Postcode it is about; else the first one held.")
+@options.config
+def send_test(*, email: str, place: str, config_path: Path | None) -> None:
+    """Send EMAIL a mail like those that subscribers get, at once and by the relay as it is set."""
+    import contextlib
+
+    from sinkwatch import preview
+    from sinkwatch.services import open_services
+
+    services = open_services(config_path)
+    message = preview.message(services, place or preview.a_postcode(services), email)
+    with contextlib.closing(services.mailer()) as mailer:
+        mailer.send(message)
+    click.echo(f"Handed over: {message.subject}")
 
 
 def _write(folder: Path, place: str, mime: bytes, page: bytes) -> dict[str, Path]:

@@ -2,129 +2,108 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import shapely
-from matplotlib.collections import LineCollection
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
 
-from sinkwatch.notify import marks
+from sinkwatch.notify.palette import BACKDROP, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import geopandas as gpd
-    from matplotlib.artist import Artist
     from numpy.typing import NDArray
 
-    from sinkwatch.notify.scene import Scene, View
-
-COLOURS: Final = {
-    "woodland": "#a3b48f",
-    "water": "#b7cdd6",
-    "road": "#ffffff",
-    "casing": "#c2c8c4",
-    "railway": "#8d979b",
-    "building": "#b3b5b0",
-}
-"""Paler than every mark, so that none is lost on it."""
+    from sinkwatch.notify.raster import Raster
 
 _ROAD_PX: Final = {"main": 3.6, "minor": 2.6, "local": 1.8}
 _ROAD_M: Final = {"main": 10.0, "minor": 8.0, "local": 6.0}
 _CASING_PX: Final = 1.0
 _FULL_WIDTH_TO: Final = 4.5  # metres to a pixel: in a wider view streets are drawn narrower
 _LEAST_BUILDING_PX: Final = 2.0
-_BELOW: Final = 1  # with the ground: matplotlib would draw lines over every patch
 
 
-def palette() -> list[int]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Backdrop:
     """
-    Return the colours that a picture with a backdrop is made of as well.
+    What may be drawn under the marks, ready to be asked for any square of ground.
 
-    Returns
-    -------
-    channels
-        Red, green and blue of each colour in turn, as Pillow wants them.
-    """
-    return [channel for colour in COLOURS.values() for channel in bytes.fromhex(colour[1:])]
-
-
-def artists(scene: Scene, view: View) -> Iterator[Artist]:
-    """
-    Make what lies within a view, the lowest first.
-
-    Parameters
+    Attributes
     ----------
-    scene
-        The scene.
-    view
-        What `view_of` returns for it.
-
-    Yields
-    ------
-    artist
-        In CSS pixels, to be added to axes.
+    tree
+        The shapes, EPSG:27700.
+    layers, classes
+        Of each: its layer, and the class of the road that it is.
     """
-    if scene.backdrop is None:
-        return
-    ground = view.ground()
-    near = scene.backdrop.iloc[np.sort(scene.backdrop.sindex.query(ground))]
-    shapes = shapely.clip_by_rect(near.geometry.to_numpy(), *ground.bounds)
-    layers = near["layer"].to_numpy()
-    dimensions = shapely.get_dimensions(shapes)
-    areas, lines = dimensions == 2, dimensions == 1  # noqa: PLR2004 - of a surface
-    # Their edges alone: filled, they would hide what the ground is.
-    woods = shapely.boundary(shapes[areas & (layers == "woodland")])
-    yield _drawn(woods, view, COLOURS["woodland"], 1.0)
-    yield _area(_moved(shapes[areas & (layers == "water")], view), COLOURS["water"])
-    yield _drawn(shapes[lines & (layers == "water")], view, COLOURS["water"], 1.4)
-    yield from _roads(shapes[lines & (layers == "road")], near[lines & (layers == "road")], view)
-    yield _drawn(shapes[lines & (layers == "railway")], view, COLOURS["railway"], 1.2)
-    buildings = shapes[areas & (layers == "building")]
-    # Smaller ones would be specks that look like marks, and cost bytes.
-    seen = shapely.area(buildings) >= (_LEAST_BUILDING_PX * view.m_per_px) ** 2
-    yield _area(_moved(buildings[seen], view), COLOURS["building"])
+
+    tree: shapely.STRtree
+    layers: NDArray[np.object_]
+    classes: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, frame: gpd.GeoDataFrame) -> Backdrop:
+        """
+        Make it ready.
+
+        Parameters
+        ----------
+        frame
+            Frame of `schemas.BACKDROP`, EPSG:27700.
+
+        Returns
+        -------
+        backdrop
+            The same whatever the order of the rows.
+        """
+        rows = frame.sort_values("feature_id")
+        local = np.full(len(rows), "local", dtype=object)
+        given = rows["road_class"].to_numpy() if "road_class" in rows.columns else local
+        return cls(
+            tree=shapely.STRtree(rows.geometry.to_numpy()),
+            layers=rows["layer"].to_numpy(dtype=object),
+            classes=np.asarray(given, dtype=object),
+        )
+
+    def draw(self, raster: Raster, px: float) -> None:
+        """
+        Draw what lies on a square of ground, the lowest first.
+
+        Parameters
+        ----------
+        raster
+            Which holds the ground already.
+        px
+            Dots to a CSS pixel.
+        """
+        near = np.sort(self.tree.query(raster.ground))
+        shapes, layers = raster.cut(self.tree.geometries[near]), self.layers[near]
+        dimensions = shapely.get_dimensions(shapes)
+        areas, lines = dimensions == 2, dimensions == 1  # noqa: PLR2004 - of a surface
+        # Their edges alone: filled, they would hide what the ground is.
+        woods = shapely.boundary(shapes[areas & (layers == "woodland")])
+        raster.draw(woods, 1.0 * px, number(BACKDROP["woodland"]))
+        water = number(BACKDROP["water"])
+        raster.fill(shapes[areas & (layers == "water")], water)
+        raster.draw(shapes[lines & (layers == "water")], 1.4 * px, water)
+        roads = lines & (layers == "road")
+        m_per_px = raster.m_per_dot * px
+        for kind, width_px, colour in _roads(m_per_px):
+            drawn = shapes[roads & (self.classes[near] == kind)]
+            raster.draw(drawn, width_px * px, number(colour))
+        railways = shapes[lines & (layers == "railway")]
+        raster.draw(railways, 1.2 * px, number(BACKDROP["railway"]))
+        buildings = shapes[areas & (layers == "building")]
+        # Smaller ones would be specks that look like marks, and cost bytes.
+        seen = shapely.area(buildings) >= (_LEAST_BUILDING_PX * m_per_px) ** 2
+        raster.fill(buildings[seen], number(BACKDROP["building"]))
 
 
-def _roads(shapes: NDArray[np.object_], frame: gpd.GeoDataFrame, view: View) -> Iterator[Artist]:
-    """Make every casing before every road, so that none cuts another at a crossing."""
-    given = frame["road_class"] if "road_class" in frame.columns else None
-    classes = np.full(len(frame), "local", dtype=object) if given is None else given.to_numpy()
-    smaller = min(1.0, _FULL_WIDTH_TO / view.m_per_px)
-    for colour, more_px in ((COLOURS["casing"], 2 * _CASING_PX), (COLOURS["road"], 0.0)):
+def _roads(m_per_px: float) -> Iterator[tuple[str, float, str]]:
+    """Name class, width and colour: every casing first, so that none cuts a road at a crossing."""
+    smaller = min(1.0, _FULL_WIDTH_TO / m_per_px)
+    for colour, more_px in ((BACKDROP["casing"], 2 * _CASING_PX), (BACKDROP["road"], 0.0)):
         for kind, least_px in _ROAD_PX.items():
-            width_px = max(least_px * smaller, _ROAD_M[kind] / view.m_per_px)
-            yield _drawn(shapes[classes == kind], view, colour, width_px + more_px * smaller)
-
-
-def _area(shapes: NDArray[np.object_], colour: str) -> PathPatch:
-    """Fill areas, less their holes: those run the other way round."""
-    rings = shapely.get_rings(shapely.orient_polygons(shapes))
-    corners, owner = shapely.get_coordinates(rings, return_index=True)
-    codes = np.full(len(corners), Path.LINETO, dtype=Path.code_type)
-    first = np.diff(owner, prepend=-1) != 0
-    codes[first] = Path.MOVETO
-    codes[np.diff(owner, append=-1) != 0] = Path.CLOSEPOLY
-    path = Path(corners, codes)
-    return PathPatch(path, facecolor=colour, linewidth=0, antialiased=False, zorder=_BELOW)
-
-
-def _drawn(shapes: NDArray[np.object_], view: View, colour: str, width_px: float) -> LineCollection:
-    parts = shapely.get_parts(_moved(shapes, view))
-    lines = [shapely.get_coordinates(part) for part in parts]
-    # Hard-edged, as all that is not a mark: soft lines across a pattern double the bytes.
-    return LineCollection(
-        lines,
-        colors=colour,
-        linewidths=width_px * marks.POINT,
-        capstyle="round",
-        antialiaseds=False,
-        zorder=_BELOW,
-    )
-
-
-def _moved(shapes: NDArray[np.object_], view: View) -> NDArray[np.object_]:
-    origin = np.array(view.px(0.0, 0.0))
-    return shapely.transform(shapes, lambda at: at / view.m_per_px + origin)
+            width_px = max(least_px * smaller, _ROAD_M[kind] / m_per_px)
+            yield kind, width_px + more_px * smaller, colour

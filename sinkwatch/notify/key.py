@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from functools import partial
+import functools
 from typing import TYPE_CHECKING, Final
 
-import shapely
-from matplotlib.patches import Circle, Rectangle
+import numpy as np
 
 from sinkwatch import style, wording
 from sinkwatch.model import Evidence, GeologyClass
-from sinkwatch.notify import marks
-from sinkwatch.notify.scene import KEY_PX, STRENGTH, class_name, classes_in, pins_in, records_in
+from sinkwatch.notify import ground, marks, palette, rings
+from sinkwatch.notify.scene import KEY_PX, STRENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
-    from sinkwatch.notify.scene import Scene, View
+    from sinkwatch.notify.scene import Scene
+    from sinkwatch.notify.sheet import Sheet
 
-    Entry = tuple[Callable[[Axes, float, float], None], str]
+    Dots = NDArray[np.uint8]
+    Entry = tuple[Dots, str]
 
-_COLUMNS: Final = ((12, 32), (228, 18), (352, 23))
-"""Left edge of each column, and how far in its words begin, CSS pixels."""
+_COLUMNS: Final = ((24, 41), (234, 244), (360, 372))
+"""Of each column: the middle of its marks, and where its words begin, CSS pixels."""
 
 _MOST_STEP_PX: Final = 17.0
-_SWATCH_PX: Final = 24.0
-_WHOLE: Final = 0.99  # slivers between zones are no blank ground
+_SWATCH_PX: Final = (24.0, 11.0)
 _MOST_LABEL: Final = 20
 _GRADES: Final = {
     Evidence.CONFIRMED: "record, confirmed",
@@ -37,91 +37,72 @@ _GRADES: Final = {
 }
 
 
-def draw(axes: Axes, scene: Scene, view: View) -> None:
+def draw(sheet: Sheet, scene: Scene) -> None:
     """
     Draw the key.
 
     Parameters
     ----------
-    axes
-        In CSS pixels, `KEY_PX` high.
+    sheet
+        Whose map is drawn already.
     scene
         The scene.
-    view
-        The ground that the map shows.
     """
+    scale = sheet.scale
     columns = (
-        list(_ground_entries(scene, view)),
-        list(_record_entries(scene, view)),
-        list(_own_entries(scene, view)),
+        list(_ground_entries(scene, scale)),
+        list(_record_entries(scene, scale)),
+        list(_own_entries(scene, scale)),
     )
     step = min(_MOST_STEP_PX, (KEY_PX - 6) / max(len(column) for column in columns))
-    for (left, indent), column in zip(_COLUMNS, columns, strict=True):
-        for row, (draw_mark, words) in enumerate(column):
-            up = KEY_PX - 5 - (row + 0.5) * step
-            draw_mark(axes, left, up)
-            marks.text(axes, (left + indent, up), words, marks.KEY, align="left")
+    for (middle, left), column in zip(_COLUMNS, columns, strict=True):
+        for row, (mark, words) in enumerate(column):
+            up = -5 - (row + 0.5) * step
+            sheet.paste((middle, up), mark)
+            written = marks.text(words, marks.KEY, scale)
+            sheet.paste((left + written.shape[1] / scale / 2, up), written)
 
 
-def _ground_entries(scene: Scene, view: View) -> Iterator[Entry]:
+def _ground_entries(scene: Scene, scale: float) -> Iterator[Entry]:
     if scene.is_ground_withheld:
-        yield partial(_draw_swatch, fading=[]), "ground: licensed, not shown"
+        yield _swatch((), scale), "ground: licensed, not shown"
         return
-    for kind in classes_in(scene, view):
-        yield partial(_draw_swatch, fading=[(kind, 1.0)]), class_name(scene.area, kind)
-    ground = view.ground()
-    near = scene.edges[scene.edges.distance(ground) < scene.edges["uncertainty_m"]]
-    if len(near):
-        least, most = near["uncertainty_m"].min(), near["uncertainty_m"].max()
-        span = f"{least:,.0f}" if least == most else f"{least:,.0f} to {most:,.0f}"
-        fading = [(GeologyClass.C, strength) for strength in marks.FADING]
-        yield partial(_draw_swatch, fading=fading), f"fading: edge, ± {span} m"
-    held = shapely.intersection(shapely.union_all(scene.zones.geometry.to_numpy()), ground)
-    if held.area < ground.area * _WHOLE:
-        yield partial(_draw_swatch, fading=[]), "blank: not assessed"
+    for kind, name in scene.kinds:
+        yield _swatch(((kind, 0),), scale), name
+    if scene.edge_m is not None:
+        least, most = (f"{metres:,.0f}" for metres in scene.edge_m)
+        span = least if least == most else f"{least} to {most}"
+        fading = tuple((GeologyClass.C, level) for level in range(len(palette.FADING)))
+        yield _swatch(fading, scale), f"fading: edge, ± {span} m"
+    if scene.is_partly_blank:
+        yield _swatch((), scale), "blank: not assessed"
 
 
-def _record_entries(scene: Scene, view: View) -> Iterator[Entry]:
-    grades = {record.evidence for record in records_in(scene, view)}
+def _record_entries(scene: Scene, scale: float) -> Iterator[Entry]:
+    grades = {record.evidence for record in scene.records}
     for grade in sorted(grades, key=STRENGTH.index, reverse=True):
-        yield partial(_draw_grade, evidence=grade), _GRADES[grade]
+        yield marks.record(grade, scale), _GRADES[grade]
 
 
-def _own_entries(scene: Scene, view: View) -> Iterator[Entry]:
+def _own_entries(scene: Scene, scale: float) -> Iterator[Entry]:
     label = wording.trimmed(scene.label, _MOST_LABEL)
-    yield _draw_cross, f"{label} ({wording.plus_minus(scene.uncertainty_m)})"
-    circle = partial(_draw_ring, colour=style.ACCENT, width_px=1.6)
-    yield circle, f"within {wording.distance_text(scene.radius_m)}"
-    doubt = partial(_draw_ring, colour=style.MUTED, width_px=0.8)
-    yield doubt, "where a record may truly lie"
-    if pins_in(scene, view):
-        yield _draw_dot, "number in this e-mail"
+    yield marks.centre(scale), f"{label} ({wording.plus_minus(scene.uncertainty_m)})"
+    yield rings.sample(rings.RADIUS, scale), f"within {wording.distance_text(scene.radius_m)}"
+    if scene.records or scene.pins:
+        yield rings.sample(rings.doubt(style.INK), scale), "where a record may truly lie"
+    if scene.pins:
+        yield marks.spot(scale), "number in this e-mail"
 
 
-def _draw_swatch(
-    axes: Axes, left: float, up: float, *, fading: Sequence[tuple[GeologyClass, float]]
-) -> None:
-    bottom, height = up - 5.5, 11
-    for index, (kind, strength) in enumerate(fading):
-        start = left + index * _SWATCH_PX / len(fading)
-        part = shapely.box(start, bottom, left + _SWATCH_PX, bottom + height)
-        axes.add_patch(marks.zone(part, kind, strength))
-    frame = Rectangle((left, bottom), _SWATCH_PX, height, fill=False, edgecolor=style.MUTED)
-    frame.set_linewidth(0.8 * marks.POINT)
-    axes.add_patch(frame)
-
-
-def _draw_grade(axes: Axes, left: float, up: float, *, evidence: Evidence) -> None:
-    axes.add_line(marks.record(left + 6, up, evidence))
-
-
-def _draw_cross(axes: Axes, left: float, up: float) -> None:
-    axes.add_line(marks.centre(left + 8, up))
-
-
-def _draw_ring(axes: Axes, left: float, up: float, *, colour: str, width_px: float) -> None:
-    axes.add_patch(marks.ring((left + 8, up), 6, colour, width_px))
-
-
-def _draw_dot(axes: Axes, left: float, up: float) -> None:
-    axes.add_patch(Circle((left + 8, up), 6, facecolor=style.INK, linewidth=0))
+@functools.cache
+def _swatch(parts: tuple[tuple[GeologyClass, int], ...], scale: float) -> Dots:
+    """Return a sample of ground, its parts from west to east; paper if there are none."""
+    width, height = (round(side * scale) for side in _SWATCH_PX)
+    dots = np.full((height, width), palette.number(style.PAPER), dtype=np.uint8)
+    for index, (kind, level) in enumerate(parts):
+        part = slice(round(index * width / len(parts)), width)
+        dots[:, part] = ground.sample(kind, level, scale)[:height, part]
+    rim = max(1, round(0.8 * scale))
+    for edge in (dots[:rim], dots[-rim:], dots[:, :rim], dots[:, -rim:]):
+        edge[:] = palette.number(style.MUTED)
+    return dots

@@ -1,43 +1,41 @@
-"""What the mail of a digest says: its subject, its text and its HTML, from one set of words."""
+"""What the mail of a digest says: its text and its HTML, from one set of words."""
 
 from __future__ import annotations
 
-import functools
-import re
-import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Final
 
-import css_inline
-import jinja2
-from markupsafe import Markup
-
-from sinkwatch import explain, style, wording
-from sinkwatch.model import CONTEXT_KINDS, EventKind, SourceStatus
-from sinkwatch.notify import items
+from sinkwatch import explain, wording
+from sinkwatch.model import MailKind
+from sinkwatch.notify import items, provenance, sentences, subjects
+from sinkwatch.notify.stationery import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
+    from datetime import date
 
-    from sinkwatch.model import Area, Assessment, Digest, SourceState, Subscription
-    from sinkwatch.notify.items import Item
+    from sinkwatch.model import (
+        Area,
+        Assessment,
+        Band,
+        BandStyle,
+        Digest,
+        SourceState,
+        Subscriber,
+        Subscription,
+    )
+    from sinkwatch.notify.items import Group, Item
 
 MOST_HTML_BYTES: Final = 100_000
 """Clients cut longer mails, and with them the link to leave."""
-
-MOST_SUBJECT: Final = 78
-"""Characters of a subject: one header line."""
 
 _FULL_ITEMS: Final = (40, 20, 10, 5, 0)
 """How many items to tell in full, tried in turn until the mail is short enough."""
 
 _BRIEF_ITEMS: Final = 60
-_LINE_WIDTH: Final = 72
 _MOST_SENTENCE: Final = 1_000
-_MOST_NAME: Final = 200
 
-_ISO_DAY: Final = re.compile(r"\d{4}-\d{2}(?:-\d{2})?")
 _CAPTION: Final = (
     "The numbers are those of the items above; × and a number stand for several records at one "
     "place. Records are drawn to the nearest 50 m; grid north is up."
@@ -52,14 +50,6 @@ _ON_APPLICATIONS: Final = (
 )
 _ON_RECORDS: Final = "If you know more about a recorded place, write to the address below."
 
-FONT: Final = Markup(style.FONT)  # noqa: S704 - our own constant, with quotes that CSS needs
-"""System faces, fit for a style sheet in a template."""
-
-_APPLICATION_EVENTS: Final = frozenset(
-    kind for kind in EventKind if kind.name.startswith("APPLICATION")
-)
-_RECORD_EVENTS: Final = frozenset(kind for kind in EventKind if kind.name.startswith("SINKHOLE"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
@@ -72,16 +62,33 @@ class Context:
         The area.
     sources
         How each source stands after the run.
-    assessment
-        Of the subscriber's own postcode, with reasons.
+    assessments
+        Of each of the subscriber's postcodes, with reasons.
     editions
-        What the assessment used, a sentence for each source.
+        What the assessments used, a sentence for each source.
     """
 
     area: Area
     sources: tuple[SourceState, ...]
-    assessment: Assessment
+    assessments: Mapping[str, Assessment]
     editions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """
+    One inline map.
+
+    Attributes
+    ----------
+    cid
+        Its Content-ID.
+    alt
+        The words for it.
+    """
+
+    cid: str
+    alt: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,64 +100,23 @@ class Frame:
     ----------
     sender_name, contact
         Who writes, and the address for corrections.
-    map_url, unsubscribe_url
-        Links to the published map and to the page where the reader leaves.
-    picture_cid, picture_alt
-        Content-ID of the inline map and the words for it; both empty if there is none.
+    public_url
+        Where the published map and the standing pages answer, without a last slash.
+    unsubscribe_url, manage_url
+        Links to the pages where the reader leaves, or changes what they hear of.
+    figures
+        The inline maps.
     """
 
     sender_name: str
     contact: str
-    map_url: str
+    public_url: str
     unsubscribe_url: str
-    picture_cid: str = ""
-    picture_alt: str = ""
+    manage_url: str
+    figures: tuple[Figure, ...] = ()
 
 
-def subject(digest: Digest) -> str:
-    """
-    Compose the subject: the postcode and a count, nothing more exact and nothing alarming.
-
-    Parameters
-    ----------
-    digest
-        The digest.
-
-    Returns
-    -------
-    subject
-        Such as "HG4 1HS: 1 planning application near you"; at most `MOST_SUBJECT` characters.
-    """
-    found = items.of(digest)
-    template = templates().get_template("digest_subject.txt")
-    postcode = wording.clean(digest.subscription.postcode)
-    composed = ""
-    label = "catch-up, " if digest.silent_since is not None else ""
-    for changes in (_counts(found), wording.count_text(len(found), "change")):
-        composed = template.render(postcode=postcode, changes=f"{label}{changes}").strip()
-        if len(composed) <= MOST_SUBJECT:
-            break
-    return wording.trimmed(composed, MOST_SUBJECT)
-
-
-def _counts(found: tuple[Item, ...]) -> str:
-    applications = [item for item in found if item.first.event.kind in _APPLICATION_EVENTS]
-    records = [item for item in found if item.first.event.kind in _RECORD_EVENTS]
-    near = [
-        wording.count_text(sum(item.pin_at is not None for item in group), noun)
-        for group, noun in ((applications, "planning application"), (records, "ground record"))
-        if any(item.pin_at is not None for item in group)
-    ]
-    n_unmapped = sum(item.pin_at is None and not item.is_own_band for item in found)
-    parts = [
-        f"{' and '.join(near)} near you" if near else "",
-        f"{wording.count_text(n_unmapped, 'change')} not mapped" if n_unmapped else "",
-        "your postcode's band changed" if any(item.is_own_band for item in found) else "",
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def bodies(digest: Digest, context: Context, frame: Frame) -> tuple[str, str]:
+def bodies(digest: Digest, context: Context, frame: Frame, today: date) -> tuple[str, str]:
     """
     Write a digest as text and as HTML; both say the same.
 
@@ -162,202 +128,202 @@ def bodies(digest: Digest, context: Context, frame: Frame) -> tuple[str, str]:
     digest
         The digest.
     context
-        The area, its sources and the subscriber's own postcode.
+        The area, its sources and the subscriber's own postcodes.
     frame
         Names and links.
+    today
+        Date of the mail, Europe/London.
 
     Returns
     -------
     text, html
         The HTML with its styles in place and at most `MOST_HTML_BYTES` long.
     """
-    found = items.of(digest)
-    words = _words(digest, context, frame)
-    text, html = "", ""
+    groups = items.groups(digest, today)
+    telling = _Telling(digest.subscriber, frame.public_url, today)
+    words = _words(digest, context, frame, today)
+    told, html = words, ""
     for n_full in _FULL_ITEMS:
-        told = {**words, **_told(found, digest.subscription, n_full)}
-        html = _inliner().inline(templates().get_template("digest.html").render(told))
-        text = templates().get_template("digest.txt").render(told)
+        told = {**words, **_told(groups, telling, n_full)}
+        html = templates().get_template("digest.html").render(told)
         if len(html.encode()) <= MOST_HTML_BYTES:
             break
-    return text, html
+    return templates().get_template("digest.txt").render(told), html
 
 
-def _told(found: tuple[Item, ...], subscription: Subscription, n_full: int) -> dict[str, object]:
-    rest = found[n_full:]
+def gaps(digest: Digest, context: Context) -> tuple[str, ...]:
+    """
+    Say what of a quiet month could not be read.
+
+    Parameters
+    ----------
+    digest
+        The digest.
+    context
+        With the sources.
+
+    Returns
+    -------
+    gaps
+        Empty if all of it could, or if the digest tells of no quiet month.
+    """
+    if digest.quiet_month is None:
+        return ()
+    return provenance.gaps(context.sources, digest.quiet_month)
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Tells items to one reader."""
+
+    subscriber: Subscriber
+    public_url: str
+    today: date
+
+    def group(self, group: Group, most: int) -> dict[str, object]:
+        return {
+            "heading": group.heading,
+            "told": [self.item(item) for item in group.items if item.number <= most],
+        }
+
+    def item(self, item: Item) -> dict[str, object]:
+        day = item.deadline(self.today)
+        repeated = "" if day is None else f"Consultation date {wording.date_text(day)}."
+        site = (f"at {item.site}, a watched site",) if item.site and day is not None else ()
+        return {
+            "number": str(item.number),
+            "title": item.title,
+            "kinds": (*item.kinds, *site),
+            "deadline": "" if day is None else sentences.deadline(day),
+            "happened": item.happened,
+            "where": sentences.where(item, self.subscriber),
+            "lines": [line for line in item.lines if line != repeated],
+            "why": sentences.why(item, self.subscriber),
+            "links": tuple(self._links(item)),
+        }
+
+    def _links(self, item: Item) -> Iterator[tuple[str, str]]:
+        if item.url:
+            yield "The council's record" if item.is_application else "Public record", item.url
+        if item.anchor:
+            yield "On our map and list", f"{self.public_url}/#{item.anchor}"
+
+
+def _told(groups: Sequence[Group], telling: _Telling, n_full: int) -> dict[str, object]:
+    rest = [item for group in groups for item in group.items if item.number > n_full]
     n_left_out = len(rest[_BRIEF_ITEMS:])
     left_out = wording.count_text(n_left_out, "more change")
     return {
-        "items": [_item(item, subscription) for item in found[:n_full]],
-        "briefs": [_item(item, subscription) for item in rest[:_BRIEF_ITEMS]],
+        "groups": [
+            telling.group(group, n_full) for group in groups if group.items[0].number <= n_full
+        ],
+        "briefs": [telling.item(item) for item in rest[:_BRIEF_ITEMS]],
         "left_out": f"And {left_out}, too many for one e-mail: see the map." if n_left_out else "",
     }
 
 
-def _item(item: Item, subscription: Subscription) -> dict[str, object]:
+def _words(digest: Digest, context: Context, frame: Frame, today: date) -> dict[str, object]:
+    missing = gaps(digest, context)
     return {
-        "number": str(item.number),
-        "title": item.title,
-        "kinds": item.kinds,
-        "happened": item.happened,
-        "where": items.where(item, subscription),
-        "lines": item.lines,
-        "why": items.why(item, subscription),
-        "url": item.url,
-    }
-
-
-def _words(digest: Digest, context: Context, frame: Frame) -> dict[str, object]:
-    subscription = digest.subscription
-    return {
-        "subject": subject(digest),
-        "postcode": subscription.postcode,
+        "subject": subjects.subject(digest, today, gaps=missing),
+        "heading": subjects.heading(digest, today, gaps=missing),
         "frame": frame,
-        "banners": [*_catch_up(digest), *_banners(context.sources)],
+        "banners": missing or provenance.banners(context.sources),
+        "opening": tuple(_opening(digest, missing)),
         "caption": _CAPTION,
-        "ground": _ground(subscription, context),
-        "what_to_do": list(_what_to_do(digest, context)),
-        "sources": [_source(state) for state in _used(context.sources)],
-        "credits": _credits(_used(context.sources)),
+        "ground": _ground(digest.subscriber, context),
+        "what_to_do": tuple(_what_to_do(digest, context)),
+        "sources": provenance.listed(context.sources),
+        "credits": provenance.credits(context.sources),
         "limits": wording.LIMITS,
-        "consent": (
-            f"On {wording.date_text(wording.london_date(subscription.confirmed_at))} you asked "
-            f"for e-mails about ground stability within "
-            f"{wording.distance_text(subscription.radius_m)} of {subscription.postcode}."
-        ),
+        "consent": tuple(_consent(digest.subscriber)),
         "reply": _REPLY,
         "corrections": _CORRECTIONS,
-        "style": style,
-        "font": FONT,
     }
 
 
-def _catch_up(digest: Digest) -> Iterator[str]:
-    if digest.silent_since is not None:
-        day = wording.date_text(digest.silent_since)
+def _opening(digest: Digest, missing: Sequence[str]) -> Iterator[str]:
+    if digest.kind is MailKind.CORRECTION:
+        yield "Something that we told you has been put right since. This is what it says now."
+    if digest.paused_from is not None:
         yield (
-            f"This is one catch-up. Planning applications could last be read on {day}; what has "
-            "changed since then is told here at once."
+            "You had paused these e-mails; this tells what has come since "
+            f"{wording.date_text(digest.paused_from)}."
         )
+    if digest.silent_since is not None:
+        yield (
+            "This is one catch-up. Planning applications could last be read on "
+            f"{wording.date_text(digest.silent_since)}; what has changed since then is told here "
+            "at once."
+        )
+    if digest.quiet_month is not None:
+        yield from _quiet(digest, digest.quiet_month, missing)
 
 
-def _banners(sources: tuple[SourceState, ...]) -> Iterator[str]:
-    for state in wording.alarming(sources):
-        standing = wording.source_text(state)
-        yield f"{_name(state)}: {standing}. {_dates(state)} What is new may be missing here."
+def _quiet(digest: Digest, month: date, missing: Sequence[str]) -> Iterator[str]:
+    name = wording.month_text(month)
+    if missing:
+        yield (
+            f"We cannot say that nothing happened in {name}: not all that we watch could be read. "
+            "In what could be read we found nothing to tell you."
+        )
+    else:
+        yield (
+            f"In what the sources below gave for {name} we found nothing to tell you. Something "
+            "may still have happened that is not recorded yet."
+        )
+    yield f"We watch what lies {sentences.asked(digest.subscriber.subscriptions)}."
 
 
-def _used(sources: tuple[SourceState, ...]) -> tuple[SourceState, ...]:
-    """Leave out what no mail speaks of or draws on: rain, rocks, boreholes and the like."""
-    return tuple(
-        state
-        for state in wording.bearing(sources)
-        if state.spec.kind not in CONTEXT_KINDS or state.spec.kind in _IN_MAILS
-    )
-
-
-_IN_MAILS: Final = frozenset({"open-names", "openmap-local", "overpass"})
-"""Sources of context that a mail places an application by, names a street by or is drawn on."""
-
-
-def _source(state: SourceState) -> str:
-    if state.status is SourceStatus.NOT_CONFIGURED:
-        return f"{_name(state)}: not set up here, so none are told. That is not the same as none."
-    return f"{_name(state)}: {wording.source_text(state)}. {_dates(state)}"
-
-
-def _credits(sources: tuple[SourceState, ...]) -> list[str]:
-    """Return each credit line once: several sources may come from one publication."""
-    held = [state.snapshot for state in sources if state.snapshot is not None]
-    credited = [
-        " ".join(f"{part.rstrip('. ')}." for part in (one.attribution, one.licence) if part)
-        for one in held
-    ]
-    # Our own words: the links that a licence asks for are not masked as a stranger's would be.
-    shown = (wording.trimmed(wording.clean(credit), _MOST_SENTENCE) for credit in credited)
-    return list(dict.fromkeys(credit for credit in shown if credit))
-
-
-def _name(state: SourceState) -> str:
-    return items.shown(state.spec.title, _MOST_NAME)
-
-
-def _dates(state: SourceState) -> str:
-    if state.snapshot is None:
-        return "Nothing has ever been held."
-    retrieved = wording.date_text(wording.london_date(state.snapshot.retrieved_at))
-    checked = wording.date_text(wording.london_date(state.snapshot.checked_at))
-    edition = items.shown(_edition(state.snapshot.edition), _MOST_NAME) or retrieved
-    return f"Data of {edition}, last checked {checked}."
-
-
-def _edition(edition: str) -> str:
-    """Write an edition that is a day or a month as people do; leave any other as it is."""
-    if not _ISO_DAY.fullmatch(edition):
-        return edition
-    try:
-        day = date.fromisoformat(edition if len(edition) > len("2014-08") else f"{edition}-01")
-    except ValueError:
-        return edition
-    return wording.date_text(day).removeprefix("" if edition.count("-") > 1 else "1 ")
-
-
-def _ground(subscription: Subscription, context: Context) -> Mapping[str, object]:
+def _ground(subscriber: Subscriber, context: Context) -> Mapping[str, object]:
     styles = context.area.parameters.table.styles
-    band = styles[context.assessment.band]
+    places = subscriber.subscriptions
+    bands = dict.fromkeys(context.assessments[place.postcode].band for place in places)
+    only = f" at {places[0].postcode}" if len(places) == 1 else " at your places"
     return {
-        "title": f"What is recorded about the ground at {subscription.postcode}",
-        "headline": items.shown(explain.headline(context.assessment, styles), _MOST_SENTENCE),
-        "label": band.label,
-        "colour": band.colour,
-        "meaning": f"{band.label} means: {band.meaning}",
+        "title": f"What is recorded about the ground{only}",
+        "places": [
+            _place(place, context.assessments[place.postcode], styles, len(places))
+            for place in places
+        ],
+        "meanings": [f"{styles[band].label} means: {styles[band].meaning}" for band in bands],
         "editions": [items.shown(edition, _MOST_SENTENCE) for edition in context.editions],
+    }
+
+
+def _place(
+    place: Subscription, found: Assessment, styles: Mapping[Band, BandStyle], n_places: int
+) -> dict[str, str]:
+    band = styles[found.band]
+    return {
+        "label": band.label if n_places == 1 else f"{place.postcode}: {band.label}",
+        "colour": band.colour,
+        "headline": items.shown(explain.headline(found, styles), _MOST_SENTENCE),
     }
 
 
 def _what_to_do(digest: Digest, context: Context) -> Iterator[str]:
     kinds = {alert.event.kind for alert in digest.alerts}
-    if kinds & _APPLICATION_EVENTS:
+    if kinds & items.APPLICATIONS:
         yield _ON_APPLICATIONS
-    if kinds & _RECORD_EVENTS:
+    if kinds & items.RECORDS:
         yield _ON_RECORDS
-    yield context.area.parameters.table.styles[context.assessment.band].advice
+    by_advice: dict[str, list[str]] = {}
+    for place in digest.subscriber.subscriptions:
+        band = context.assessments[place.postcode].band
+        advice = context.area.parameters.table.styles[band].advice
+        by_advice.setdefault(advice, []).append(place.postcode)
+    if len(by_advice) == 1:
+        yield from by_advice
+    else:
+        yield from (f"At {wording.joined(codes)}: {text}" for text, codes in by_advice.items())
 
 
-def _wrap(text: str, first: str = "", rest: str = "") -> str:
-    """Break a paragraph of a text mail at spaces only, so that links stay whole."""
-    return textwrap.fill(
-        text,
-        _LINE_WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
+def _consent(subscriber: Subscriber) -> Iterator[str]:
+    day = wording.date_text(wording.london_date(subscriber.confirmed_at))
+    often = wording.FREQUENCIES[subscriber.frequency]
+    yield (
+        f"On {day} you asked for e-mails, {often}, about ground stability "
+        f"{wording.joined([sentences.within(place) for place in subscriber.subscriptions])}."
     )
-
-
-@functools.cache
-def templates() -> jinja2.Environment:
-    """
-    Return the templates of this package, read once.
-
-    Returns
-    -------
-    environment
-        Escapes in .html and nowhere else; a name that is not given is an error.
-    """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sinkwatch.notify"),
-        autoescape=jinja2.select_autoescape(enabled_extensions=["html"], default=False),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["wrap"] = _wrap
-    return environment
-
-
-@functools.cache
-def _inliner() -> css_inline.CSSInliner:
-    return css_inline.CSSInliner(keep_style_tags=False, load_remote_stylesheets=False)
+    yield f"You hear of what lies {sentences.asked(subscriber.subscriptions)}."

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import smtplib
-import ssl
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sinkwatch.errors import ConfigError, DeliveryError
-from sinkwatch.notify import addresses, replies
+from sinkwatch.notify import addresses, conversation
+from sinkwatch.notify import relay as relays
 from sinkwatch.notify.replies import RelayError, Stage, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sinkwatch.model import Message
+    from sinkwatch.notify.conversation import Conversation, Reply
+    from sinkwatch.notify.relay import Probe, Relay
 
-CONNECT_TIMEOUT_S: Final = 30.0
-"""Until the relay greets us, seconds."""
+MOST_MESSAGES: Final = 100
+"""Of one connection: relays grow wary of longer ones (Postfix reuses its own for 300 s)."""
 
-COMMAND_TIMEOUT_S: Final = 300.0
-"""For each command (RFC 5321, 4.5.3.2), seconds."""
-
-CONTENT_TIMEOUT_S: Final = 600.0
-"""After the final dot (RFC 5321, 4.5.3.2.6), seconds; a shorter wait makes duplicates."""
-
-_OK: Final = frozenset({250, 251})
-_GO_AHEAD: Final = frozenset({354})
+_GO_AHEAD: Final = 354
+_GOING_AWAY: Final = 421
+_REFUSALS: Final = range(400, 600)
 _BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 _FOLDER_MODE: Final = 0o700
 _FILE_MODE: Final = 0o600
+
+# After any other refusal the relay has had enough of us, or we of it.
+_ABOUT_THE_MAIL: Final = frozenset(
+    {Verdict.RETRY, Verdict.NO_SUCH_RECIPIENT, Verdict.REFUSED, Verdict.BAD_MESSAGE}
+)
 
 
 class Mailer(Protocol):
@@ -54,6 +54,9 @@ class Mailer(Protocol):
         DeliveryError
             If it was not taken; `permanent` says whether another try is pointless.
         """
+
+    def close(self) -> None:
+        """Let go of what was kept open for the next message; it may be used again."""
 
 
 class MemoryMailer:
@@ -99,6 +102,9 @@ class MemoryMailer:
             raise self._failures.pop(0)
         self.sent.append(message)
 
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
 
 @dataclass(frozen=True, slots=True)
 class FolderMailer:
@@ -141,6 +147,9 @@ class FolderMailer:
                 permanent=False,
             ) from error
 
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
 
 def _write(path: Path, content: bytes) -> None:
     beside = path.with_suffix(".part")
@@ -158,47 +167,22 @@ def _write(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpMailer:
     """
     Hands messages to a relay over verified TLS, one recipient at a time, and in no other way.
 
-    Attributes
+    Its session stays open for the next message, for `MOST_MESSAGES` or until a fault; whenever
+    it connects anew, the relay has to prove again who it is.
+
+    Parameters
     ----------
-    host, port
-        The relay; its certificate must bear this name.
-    security
-        ``starttls`` or ``tls``.
-    user, password
-        Log-in, only ever sent within TLS; no log-in if the user is empty.
-    ca_file
-        Certificates to trust; None for the system's.
-    connect_timeout_s, command_timeout_s, content_timeout_s
-        How long to wait for the greeting, for each command, and after the final dot, seconds.
+    relay
+        Which, and how far it is trusted.
     """
 
-    host: str
-    port: int
-    security: str = "starttls"
-    user: str = ""
-    password: str = field(default="", repr=False)
-    ca_file: Path | None = None
-    connect_timeout_s: float = CONNECT_TIMEOUT_S
-    command_timeout_s: float = COMMAND_TIMEOUT_S
-    content_timeout_s: float = CONTENT_TIMEOUT_S
-
-    def __post_init__(self) -> None:
-        """Refuse settings that could not work, before any message waits for them."""
-        if self.security not in _OPENERS:
-            raise ConfigError(
-                f"smtp_security {self.security!r}",
-                f"is none of {', '.join(_OPENERS)}",
-                "Mail is never sent without TLS",
-            )
-        if not (self.user.isascii() and self.password.isascii()):
-            raise ConfigError(
-                "smtp_user or smtp_password", "must be plain ASCII", "Ask the relay for another"
-            )
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._session: _Session | None = None
 
     def send(self, message: Message) -> None:
         """
@@ -216,125 +200,146 @@ class SmtpMailer:
         """
         name = f"message {addresses.local_part(message.message_id)}"
         _check(message, name)
-        with self._session(message, name) as smtp:
-            _expect(_OK, smtp.mail(message.envelope_sender), Stage.SENDER, name)
-            _expect(_OK, smtp.rcpt(message.recipient), Stage.RECIPIENT, name)
-            _expect(_GO_AHEAD, smtp.docmd("DATA"), Stage.CONTENT, name)
-            self._hand_over(smtp, message.mime, name)
-
-    @contextlib.contextmanager
-    def _session(self, message: Message, name: str) -> Iterator[smtplib.SMTP]:
-        """Connect and log in; say in our own words whatever breaks before the final dot."""
-        context = self._trust(name)
-        our_name = message.envelope_sender.rpartition("@")[2]
         try:
-            smtp = _OPENERS[self.security](self, our_name, context)
-            try:
-                _wait_at_most(smtp, self.command_timeout_s)
-                self._log_in(smtp, name)
-                yield smtp
-            finally:
-                _leave(smtp)
-        except smtplib.SMTPResponseException as error:
-            reply = error.smtp_code, error.smtp_error
-            raise _refusal(reply, Stage.CONNECT, name) from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise RelayError(name, Verdict.OURS, "it does not offer STARTTLS") from error
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, smtplib.SMTPServerDisconnected) as error:
-            raise RelayError(name, Verdict.RETRY, "the connection was closed") from error
-        except ssl.SSLError as error:
-            fault = getattr(error, "verify_message", "") or error.reason or "TLS failed"
-            raise RelayError(name, Verdict.OURS, f"no TLS that can be trusted: {fault}") from error
-        except OSError as error:
-            raise RelayError(name, Verdict.RETRY, error.strerror or "timed out") from error
+            with conversation.in_our_words(name, Stage.SENDER):
+                self._announced(message, name).hand_over(message, name)
+        finally:
+            if self._session is not None and not self._session.may_go_on():
+                self.close()
 
-    def _trust(self, name: str) -> ssl.SSLContext:
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-        except OSError as error:
-            raise RelayError(
-                name, Verdict.OURS, f"smtp_ca_file {self.ca_file} holds no certificate"
-            ) from error
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
+    def close(self) -> None:
+        """End the session, if one is open; the next message begins another."""
+        kept, self._session = self._session, None
+        if kept is not None:
+            relays.leave(kept.smtp)
 
-    def _log_in(self, smtp: smtplib.SMTP, name: str) -> None:
-        smtp.ehlo_or_helo_if_needed()
-        if not self.user:
-            return
-        try:
-            smtp.login(self.user, self.password)
-        except smtplib.SMTPResponseException as error:
-            # Not chained: what the relay says of a log-in may repeat it.
-            raise _refusal((error.smtp_code, error.smtp_error), Stage.LOGIN, name) from None
-        except smtplib.SMTPServerDisconnected:
-            raise
-        except smtplib.SMTPException:
-            raise RelayError(name, Verdict.OURS, "it offers no log-in that we know") from None
+    def probe(self) -> Probe:
+        """
+        Connect as if there were mail, look at the relay, and leave.
 
-    def _hand_over(self, smtp: smtplib.SMTP, mime: bytes, name: str) -> None:
-        smtp.send(_LEADING_DOT.sub(b"..", mime) + b".\r\n")
-        _wait_at_most(smtp, self.content_timeout_s)
+        Returns
+        -------
+        probe
+            What it showed.
+
+        Raises
+        ------
+        RelayError
+            If no mail could be given to it.
+        """
+        return relays.probe(self._relay)
+
+    def _announced(self, message: Message, name: str) -> _Session:
+        """Announce a message on the session kept, or on a new one if the relay has left that."""
+        if self._session is not None and self._session.takes_up(message, name):
+            return self._session
+        self.close()
+        self._session = _Session(relays.connect(self._relay, name), self._relay)
+        self._session.announce(message, name)
+        return self._session
+
+
+class _Session:
+    """One connection to a relay: encrypted, logged in, and kept as long as both are in step."""
+
+    def __init__(self, smtp: Conversation, relay: Relay) -> None:
+        self.smtp = smtp
+        self._relay = relay
+        self._n_messages = 0
+        self._is_amid = False  # a message was announced, and neither taken nor called off
+        self._is_in_step = True  # each side knows where the other is
+        self._is_leaving = False  # the relay has said so
+
+    def may_go_on(self) -> bool:
+        return self._is_in_step and self._n_messages < MOST_MESSAGES
+
+    def takes_up(self, message: Message, name: str) -> bool:
+        """Announce another message; not if the relay has left, as it may between two."""
+        self.smtp.until = time.monotonic() + self._relay.before_dot_timeout_s
         try:
-            reply = smtp.getreply()
+            self.announce(message, name)
         except smtplib.SMTPServerDisconnected as error:
-            raise RelayError(name, Verdict.UNKNOWN, "no reply to the final dot") from error
-        _expect(_OK, reply, Stage.CONTENT, name)
+            if conversation.is_silence(error):
+                raise
+            return False
+        except RelayError:
+            if self._is_leaving:
+                return False
+            raise
+        return True
+
+    def announce(self, message: Message, name: str) -> None:
+        options = self._options(message, name)
+        self._is_in_step = False  # until a reply says otherwise
+        if self._is_amid:
+            self._expect(self.smtp.rset(), Stage.SENDER, name)
+        self._n_messages += 1
+        self._expect(self.smtp.mail(message.envelope_sender, options), Stage.SENDER, name)
+        self._is_amid = True
+
+    def hand_over(self, message: Message, name: str) -> None:
+        """Name the recipient, hand the content over, and wait for the word that it is taken."""
+        self._expect(self.smtp.rcpt(message.recipient), Stage.RECIPIENT, name)
+        reply = self.smtp.docmd("DATA")
+        if reply[0] != _GO_AHEAD:
+            raise self._refusal(reply, Stage.CONTENT, name)
+        self.smtp.send(_LEADING_DOT.sub(b"..", message.mime) + b".\r\n")
+        self._await_the_word(name)
+
+    def _await_the_word(self, name: str) -> None:
+        self.smtp.timeout = self._relay.content_timeout_s
+        self.smtp.until = time.monotonic() + self._relay.content_timeout_s
+        try:
+            reply = self.smtp.getreply()
+        except smtplib.SMTPServerDisconnected as error:
+            raise _no_word(name, "no reply to the final dot") from error
+        self.smtp.timeout = self._relay.command_timeout_s
+        if not conversation.is_yes(reply) and reply[0] not in _REFUSALS:
+            raise _no_word(name, "no sense in the reply to the final dot")
+        self._is_amid = False
+        self._expect(reply, Stage.CONTENT, name)
+        self._is_in_step = True
+
+    def _expect(self, reply: Reply, stage: Stage, name: str) -> None:
+        if not conversation.is_yes(reply):
+            raise self._refusal(reply, stage, name)
+
+    def _refusal(self, reply: Reply, stage: Stage, name: str) -> RelayError:
+        """Judge a refusal, and whether the next message may follow it on this connection."""
+        error = conversation.refusal(reply, stage, name)
+        is_about_the_mail = error.verdict in _ABOUT_THE_MAIL and reply[0] in _REFUSALS
+        self._is_leaving = reply[0] == _GOING_AWAY and error.verdict is Verdict.RETRY
+        self._is_in_step = is_about_the_mail and reply[0] != _GOING_AWAY
+        return error
+
+    def _options(self, message: Message, name: str) -> tuple[str, ...]:
+        """Tell beforehand what is coming, so that it is refused before it is sent."""
+        options = (f"SIZE={len(message.mime)}",) if self.smtp.has_extn("size") else ()
+        if message.mime.isascii():
+            return options
+        if not self.smtp.has_extn("8bitmime"):
+            raise _at_fault(name, "it does not offer 8BITMIME")
+        return (*options, "BODY=8BITMIME")
+
+
+def _no_word(name: str, how: str) -> RelayError:
+    return RelayError(name, Verdict.UNKNOWN, how, stage=Stage.CONTENT)
+
+
+def _at_fault(name: str, how: str) -> RelayError:
+    return RelayError(name, Verdict.BAD_MESSAGE, how, stage=Stage.SENDER)
 
 
 def _check(message: Message, name: str) -> None:
     """Refuse what would reach someone else, or end early, because a library reads it again."""
-    for address in (message.recipient, message.envelope_sender):
-        if smtplib.quoteaddr(address) != f"<{address}>" or addresses.address(address) != address:
-            raise RelayError(name, Verdict.BAD_MESSAGE, "an address is not canonical")
+    if not (_is_canonical(message.recipient) and _is_canonical(message.envelope_sender)):
+        raise _at_fault(name, "an address is not canonical")
     if _BARE_LINE_END.search(message.mime) or not message.mime.endswith(b"\r\n"):
-        raise RelayError(name, Verdict.BAD_MESSAGE, "a line does not end in CRLF")
+        raise _at_fault(name, "a line does not end in CRLF")
 
 
-def _open_starttls(mailer: SmtpMailer, our_name: str, context: ssl.SSLContext) -> smtplib.SMTP:
-    smtp = smtplib.SMTP(
-        mailer.host, mailer.port, local_hostname=our_name, timeout=mailer.connect_timeout_s
-    )
+def _is_canonical(address: str) -> bool:
     try:
-        smtp.starttls(context=context)
-    except BaseException:
-        smtp.close()
-        raise
-    return smtp
-
-
-def _open_tls(mailer: SmtpMailer, our_name: str, context: ssl.SSLContext) -> smtplib.SMTP:
-    return smtplib.SMTP_SSL(
-        mailer.host,
-        mailer.port,
-        local_hostname=our_name,
-        timeout=mailer.connect_timeout_s,
-        context=context,
-    )
-
-
-_OPENERS: Final = {"starttls": _open_starttls, "tls": _open_tls}
-
-
-def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:
-    if smtp.sock is not None:
-        smtp.sock.settimeout(seconds)
-
-
-def _expect(codes: frozenset[int], reply: tuple[int, bytes], stage: Stage, name: str) -> None:
-    if reply[0] not in codes:
-        raise _refusal(reply, stage, name)
-
-
-def _refusal(reply: tuple[int, bytes | str], stage: Stage, name: str) -> RelayError:
-    code, words = reply
-    text = words.decode("ascii", "replace") if isinstance(words, bytes) else words
-    answer = f"{code} {replies.enhanced(text)}".strip()
-    return RelayError(name, replies.verdict(stage, code, text), f"{answer} to the {stage}")
-
-
-def _leave(smtp: smtplib.SMTP) -> None:
-    # The answer to QUIT is not awaited: what counts was said after the final dot.
-    with contextlib.suppress(OSError):
-        smtp.putcmd("quit")
-    smtp.close()
+        return smtplib.quoteaddr(address) == f"<{addresses.address(address)}>" == f"<{address}>"
+    except ConfigError:
+        return False

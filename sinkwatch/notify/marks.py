@@ -1,51 +1,44 @@
-"""The marks, letters and colours of which map and key are made, sized in CSS pixels."""
+"""The marks and words of a map and its key, drawn once in each size and pasted ever after."""
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
-from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-import shapely
-from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
-from matplotlib.lines import Line2D
-from matplotlib.patches import Circle, PathPatch
-from matplotlib.path import Path
+from PIL import Image, ImageDraw, ImageFont
 
 from sinkwatch import style
-from sinkwatch.model import Evidence, GeologyClass
+from sinkwatch.model import Evidence
+from sinkwatch.notify import palette
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.text import Text
+    from collections.abc import Iterable
 
-POINT: Final = 0.75
-"""A CSS pixel in points, the unit of matplotlib's lines and letters."""
+    from numpy.typing import NDArray
 
-FADING: Final = (1.0, 0.78, 0.56, 0.36, 0.18)
-"""Strength of colour and pattern, from well inside a zone to the line where it may end."""
+    Dots = NDArray[np.uint8]
+    Outline = NDArray[np.float64]
 
-HATCH_COLOURS: Final = {
-    GeologyClass.C: "#8a6526",
-    GeologyClass.B: "#948355",
-    GeologyClass.A: "#8a9a94",
-}
-"""Pattern of each class of ground: its fill from style.py, darkened until grey print shows it."""
-
-_FONTS: Final = FilePath(mpl.get_data_path()) / "fonts" / "ttf"
+_FONTS: Final = Path(mpl.get_data_path()) / "fonts" / "ttf"
 _REGULAR: Final = _FONTS / "DejaVuSans.ttf"
 _BOLD: Final = _FONTS / "DejaVuSans-Bold.ttf"
 _GLYPHS: Final = frozenset(FT2Font(str(_REGULAR)).get_charmap())
-"""What the bundled font can draw; anything else would be a box and a warning."""
+"""What the bundled font can draw; anything else would be a box."""
 
-_ZONE_SHARE: Final = 0.45
-_HATCH_PX: Final = 0.8
-_HATCH_SHARE: Final = 0.75
-_DOUBT_SHARE: Final = 0.7
-_BLENDS: Final = (0.7, 0.35)
+_KEPT: Final = 1_024
+"""Marks and words kept, a few kilobytes each: a town's names, and the newest postcodes."""
+
+_FINER: Final = 8
+"""Dots drawn for each one kept, along each side, before they are counted."""
+
+_PAD_PX: Final = 2.0
+_LINE_HEIGHT: Final = 1.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +58,7 @@ class Lettering:
 
     size_px: float
     colour: str = style.INK
-    font: FilePath = _REGULAR
+    font: Path = _REGULAR
 
 
 PLACE: Final = Lettering(size_px=10.5)
@@ -74,7 +67,7 @@ PLACE: Final = Lettering(size_px=10.5)
 CENTRE: Final = Lettering(size_px=12.5, colour=style.ACCENT, font=_BOLD)
 """Name of the reader's own place."""
 
-NUMBER: Final = Lettering(size_px=13, colour=style.PAPER, font=_BOLD)
+NUMBER: Final = Lettering(size_px=13, font=_BOLD)
 """Number on a pin."""
 
 COUNT: Final = Lettering(size_px=9, colour=style.EVIDENCE_COLOURS[Evidence.CONFIRMED], font=_BOLD)
@@ -86,218 +79,255 @@ KEY: Final = Lettering(size_px=10)
 NORTH: Final = Lettering(size_px=9.5, font=_BOLD)
 """Letter of the north arrow."""
 
+CREDIT: Final = Lettering(size_px=8, colour=style.MUTED)
+"""Who made the backdrop."""
 
-def text(
-    axes: Axes, at: tuple[float, float], words: str, lettering: Lettering, *, align: str = "center"
-) -> Text:
+
+@functools.lru_cache(maxsize=_KEPT)
+def text(words: str, lettering: Lettering, scale: float) -> Dots:
     """
-    Set words; what the typeface cannot draw is left out, and nothing is read as mathematics.
+    Set words on paper; what the typeface cannot draw is left out.
+
+    A plain box under words, not a halo: legible over any pattern, and fewer bytes.
 
     Parameters
     ----------
-    axes
-        In CSS pixels.
-    at
-        Their middle, or the middle of their left edge.
     words
         Outside text, perhaps.
     lettering
         How they are set.
-    align
-        ``center`` or ``left``.
+    scale
+        Dots to a CSS pixel.
 
     Returns
     -------
-    text
-        As added to the axes.
+    dots
+        Numbers of the palette, a line high.
     """
-    set_words = axes.text(
-        *at,
-        "".join(character for character in words if ord(character) in _GLYPHS),
-        font=FontProperties(fname=str(lettering.font), size=lettering.size_px * POINT),
-        color=lettering.colour,
-        ha=align,
-        va="center",
-        clip_on=True,
+    shown = "".join(c for c in words if ord(c) in _GLYPHS and c.isprintable())
+    font = _font(lettering.font, lettering.size_px * scale)
+    pad = _PAD_PX * scale
+    size = (
+        math.ceil(font.getlength(shown) + 2 * pad),
+        round(lettering.size_px * _LINE_HEIGHT * scale),
     )
-    set_words.set_parse_math(False)
-    return set_words
+    covered = Image.new("L", size)
+    ImageDraw.Draw(covered).text((pad, size[1] / 2), shown, fill=255, font=font, anchor="lm")
+    letters = palette.shades(lettering.colour)[np.asarray(covered)]
+    return np.where(letters == palette.NOTHING, np.uint8(palette.number(style.PAPER)), letters)
 
 
-def record(right: float, up: float, evidence: Evidence) -> Line2D:
+@functools.cache
+def record(evidence: Evidence, scale: float) -> Dots:
     """
     Make the mark of a record: full, half or hollow with the evidence, a diamond if no event.
 
     Parameters
     ----------
-    right, up
-        Its middle, CSS pixels.
     evidence
         The grade.
+    scale
+        Dots to a CSS pixel.
 
     Returns
     -------
-    mark
-        To be added to axes.
+    dots
+        Numbers of the palette, `palette.NOTHING` round about it.
     """
-    colour = style.EVIDENCE_COLOURS[evidence]
     is_event = evidence is not Evidence.NOT_AN_EVENT
-    is_filled = evidence in (Evidence.CONFIRMED, Evidence.PROBABLE)
-    return Line2D(
-        [right],
-        [up],
-        marker="o" if is_event else "D",
-        markersize=(11 if is_event else 8.5) * POINT,
-        fillstyle="left" if evidence is Evidence.PROBABLE else "full",
-        markerfacecolor=colour if is_filled else style.PAPER,
-        markerfacecoloralt=style.PAPER,
-        markeredgecolor=colour,
-        markeredgewidth=1.8 * POINT,
-        linestyle="none",
-    )
+    outer, inner = (_disc(6.4), _disc(4.6)) if is_event else (_diamond(7.2), _diamond(4.7))
+    blank = {Evidence.CONFIRMED: (), Evidence.PROBABLE: (np.maximum(inner, (0, -9)),)}
+    mark = _Mark(15, scale)
+    mark.ink(style.PAPER, outer)
+    mark.ink(style.EVIDENCE_COLOURS[evidence], outer, less=blank.get(evidence, (inner,)))
+    return mark.dots
 
 
-def centre(right: float, up: float) -> Line2D:
+@functools.cache
+def centre(scale: float) -> Dots:
     """
     Make the mark of the reader's own place.
 
     Parameters
     ----------
+    scale
+        Dots to a CSS pixel.
+
+    Returns
+    -------
+    dots
+        As of `record`.
+    """
+    mark = _Mark(15, scale)
+    for colour, half, thick in ((style.PAPER, 6.5, 2.5), (style.ACCENT, 5.6, 1.6)):
+        mark.ink(colour, _box(half, thick), _box(thick, half))
+    return mark.dots
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def head(number: int, scale: float) -> Dots:
+    """
+    Make the head of a pin.
+
+    Parameters
+    ----------
+    number
+        That of its item.
+    scale
+        Dots to a CSS pixel.
+
+    Returns
+    -------
+    dots
+        As of `record`.
+    """
+    mark = _Mark(25, scale)
+    mark.ink(style.PAPER, _disc(11.7))
+    mark.ink(style.INK, _disc(10.4), less=(_Words(str(number), NUMBER),))
+    return mark.dots
+
+
+@functools.cache
+def foot(scale: float) -> Dots:
+    """
+    Make the foot of a pin, where its place is.
+
+    Parameters
+    ----------
+    scale
+        Dots to a CSS pixel.
+
+    Returns
+    -------
+    dots
+        As of `record`.
+    """
+    mark = _Mark(9, scale)
+    mark.ink(style.PAPER, _disc(3.7))
+    mark.ink(style.INK, _disc(2.5))
+    return mark.dots
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def stem(right: float, up: float, scale: float) -> Dots:
+    """
+    Make the line from a pin's foot to its head.
+
+    Parameters
+    ----------
     right, up
-        Its middle, CSS pixels.
+        Where the head is, as seen from the foot, CSS pixels.
+    scale
+        Dots to a CSS pixel.
 
     Returns
     -------
-    mark
-        To be added to axes.
+    dots
+        As of `record`, with the foot in its middle.
     """
-    return Line2D(
-        [right],
-        [up],
-        marker="P",
-        markersize=12 * POINT,
-        color=style.ACCENT,
-        markeredgecolor=style.PAPER,
-        markeredgewidth=1 * POINT,
-        linestyle="none",
-    )
+    away = math.hypot(right, up)
+    across = np.array([-up, right]) / away * 0.9
+    middle, end = np.zeros(2), np.array([right, up])
+    mark = _Mark(2 * math.ceil(away) + 3, scale)
+    mark.ink(style.INK, np.array([middle - across, end - across, end + across, middle + across]))
+    return mark.dots
 
 
-def ring(at: tuple[float, float], radius_px: float, colour: str, width_px: float) -> Circle:
+@functools.cache
+def north(scale: float) -> Dots:
     """
-    Make a circle that is not filled.
+    Make the arrow that points to grid north.
 
     Parameters
     ----------
-    at
-        Its middle, CSS pixels.
-    radius_px
-        CSS pixels.
-    colour
-        Of the line.
-    width_px
-        Of the line, CSS pixels.
+    scale
+        Dots to a CSS pixel.
 
     Returns
     -------
-    circle
-        To be added to axes.
+    dots
+        As of `record`.
     """
-    return Circle(at, radius_px, fill=False, edgecolor=colour, linewidth=width_px * POINT)
+    mark = _Mark(36, scale)
+    mark.ink(style.PAPER, _disc(18))
+    arrow = np.array([(0, 5), (-5, -11), (0, -7), (5, -11)])
+    mark.ink(style.INK, arrow, _Words("N", NORTH, up=11))
+    return mark.dots
 
 
-def zone(shape: shapely.Geometry, kind: GeologyClass, strength: float) -> PathPatch:
+@functools.cache
+def spot(scale: float) -> Dots:
     """
-    Make the fill and pattern of a zone.
+    Make a pin's head as it stands in the key, without a number.
 
     Parameters
     ----------
-    shape
-        In CSS pixels.
-    kind
-        Its class.
-    strength
-        One of `FADING`.
+    scale
+        Dots to a CSS pixel.
 
     Returns
     -------
-    patch
-        To be added to axes.
+    dots
+        As of `record`.
     """
-    patch = PathPatch(
-        _path(shape),
-        facecolor=_zone_colour(kind, strength),
-        edgecolor=_hatch_colour(kind, strength),
-        hatch=style.MATPLOTLIB_HATCHES[style.ZONE_PATTERNS[kind]],
-        linewidth=0,
-    )
-    patch.set_hatch_linewidth(_HATCH_PX * POINT)
-    return patch
+    mark = _Mark(15, scale)
+    mark.ink(style.INK, _disc(6))
+    return mark.dots
 
 
-def doubt_colour(colour: str) -> str:
-    """
-    Return the paler colour of a line round the ground where a position may truly be.
-
-    Parameters
-    ----------
-    colour
-        Of the mark.
-
-    Returns
-    -------
-    colour
-        One of the palette.
-    """
-    return _mixed(colour, style.PAPER, _DOUBT_SHARE)
+class _Words(NamedTuple):
+    words: str
+    lettering: Lettering
+    up: float = 0.0
 
 
-def palette() -> list[int]:
-    """
-    Return the colours that a picture is made of, so that reducing it to them alters none.
+class _Mark:
+    """A mark in the making: square, its middle the origin, right and up in CSS pixels."""
 
-    Returns
-    -------
-    channels
-        Red, green and blue of each colour in turn, as Pillow wants them.
-    """
-    zones = [
-        colour(kind, strength)
-        for kind in HATCH_COLOURS
-        for strength in FADING
-        for colour in (_zone_colour, _hatch_colour)
-    ]
-    inks = [style.INK, style.ACCENT, style.MUTED, *style.EVIDENCE_COLOURS.values()]
-    blends = [_mixed(ink, style.PAPER, share) for ink in inks for share in _BLENDS]
-    colours = dict.fromkeys([style.PAPER, style.LINE, *zones, *inks, *blends])
-    return [channel for colour in colours for channel in _channels(colour)]
+    def __init__(self, side_px: float, scale: float) -> None:
+        side = round(side_px * scale)
+        self.dots = np.full((side, side), palette.NOTHING, dtype=np.uint8)
+        self._dots_per_px = scale * _FINER
 
+    def ink(
+        self, colour: str, *shapes: Outline | _Words, less: Iterable[Outline | _Words] = ()
+    ) -> None:
+        """Cover with a colour what the shapes cover, less what others do."""
+        side = len(self.dots) * _FINER
+        image = Image.new("L", (side, side))
+        for shape in shapes:
+            self._draw(image, shape, 255)
+        for shape in less:
+            self._draw(image, shape, 0)
+        numbers = palette.shades(colour)[np.asarray(image.reduce(_FINER))]
+        np.copyto(self.dots, numbers, where=numbers != palette.NOTHING)
 
-def _zone_colour(kind: GeologyClass, strength: float) -> str:
-    return _mixed(style.ZONE_COLOURS[kind], style.PAPER, _ZONE_SHARE * strength)
-
-
-def _hatch_colour(kind: GeologyClass, strength: float) -> str:
-    return _mixed(HATCH_COLOURS[kind], style.PAPER, _HATCH_SHARE * strength)
-
-
-def _mixed(colour: str, other: str, share: float) -> str:
-    pairs = zip(_channels(colour), _channels(other), strict=True)
-    return "#" + "".join(f"{round(a * share + b * (1 - share)):02x}" for a, b in pairs)
+    def _draw(self, image: Image.Image, shape: Outline | _Words, covered: int) -> None:
+        pen, middle = ImageDraw.Draw(image), image.width / 2
+        if isinstance(shape, _Words):
+            font = _font(shape.lettering.font, shape.lettering.size_px * self._dots_per_px)
+            at = middle, middle - shape.up * self._dots_per_px
+            pen.text(at, shape.words, fill=covered, font=font, anchor="mm")
+        else:
+            corners = middle + shape * (self._dots_per_px, -self._dots_per_px) - 0.5
+            pen.polygon(corners.ravel().tolist(), fill=covered)
 
 
-def _channels(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+@functools.cache
+def _font(path: Path, size: float) -> ImageFont.FreeTypeFont:
+    # The plain layout: the same wherever Pillow is, with or without what shapes other scripts.
+    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _path(geometry: shapely.Geometry) -> Path:
-    """Return the polygons of a geometry as one path; holes run the other way round."""
-    parts = [part for part in shapely.get_parts(geometry) if isinstance(part, shapely.Polygon)]
-    rings = [
-        shapely.get_coordinates(ring)
-        for polygon in (shapely.orient_polygons(part) for part in parts)
-        for ring in (polygon.exterior, *polygon.interiors)
-    ]
-    if not rings:
-        return Path(np.empty((0, 2)))
-    return Path.make_compound_path(*(Path(ring, closed=True) for ring in rings))
+def _disc(radius: float) -> Outline:
+    turns = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    return radius * np.stack([np.sin(turns), np.cos(turns)], axis=1)
+
+
+def _diamond(half: float) -> Outline:
+    return half * np.array([(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)])
+
+
+def _box(half_width: float, half_height: float) -> Outline:
+    corners = np.array([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)])
+    return corners * (half_width, half_height)

@@ -6,8 +6,7 @@ import base64
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
-from sinkwatch import style
-from sinkwatch.notify.letter import FONT, templates
+from sinkwatch.notify.stationery import templates
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -33,12 +32,19 @@ def preview(message: Message) -> bytes:
     page = templates().get_template("preview.html")
     return page.render(
         subject=message.subject,
-        headers=[("Envelope sender", message.envelope_sender), *mail.items()],
+        headers=[
+            ("Envelope sender", message.envelope_sender),
+            *mail.items(),
+            *(("Attachment", _attachment(part)) for part in mail.iter_attachments()),
+        ],
         html=_with_pictures(mail),
         text=_content(mail, "plain"),
-        style=style,
-        font=FONT,
     ).encode()
+
+
+def _attachment(part: EmailMessage) -> str:
+    n_bytes = len(part.get_payload(decode=True))
+    return f"{part.get_filename()} ({part.get_content_type()}, {n_bytes:,} bytes)"
 
 
 def _with_pictures(mail: EmailMessage) -> str:

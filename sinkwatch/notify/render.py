@@ -2,106 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import wording
 from sinkwatch.errors import ConfigError
-from sinkwatch.model import Message
-from sinkwatch.notify import addresses, items, letter
+from sinkwatch.model import MailKind, Message, fingerprint
+from sinkwatch.notify import items, letter, mime, subjects
 from sinkwatch.notify.letter import Context
 from sinkwatch.notify.preview import preview
-from sinkwatch.notify.tokens import Purpose, Signer
+from sinkwatch.notify.sender import Sender
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sinkwatch.model import Area, Digest, MessageId
+    from sinkwatch.model import Digest, MessageId, Subscription
+    from sinkwatch.notify.items import Item
     from sinkwatch.notify.picture import Picture
 
-__all__ = ["Context", "Sender", "message", "preview"]
+__all__ = ["Context", "Sender", "maps", "message", "preview"]
 
-_UNFOLDED: Final = frozenset({"list-unsubscribe", "list-unsubscribe-post", "message-id"})
-"""Headers that programs read, kept in one piece."""
+_TELLING: Final = frozenset({MailKind.ALERT, MailKind.DIGEST, MailKind.CORRECTION})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+def maps(digest: Digest, *, at: datetime) -> tuple[tuple[Subscription, tuple[Item, ...]], ...]:
     """
-    Who writes.
+    Say which maps a mail needs, so that they can be drawn.
 
-    Attributes
+    Parameters
     ----------
-    from_name
-        Constant name shown as the sender, such as "Ripon Sinkwatch".
-    from_address
-        Constant address of the sender.
-    domain
-        Domain of Message-IDs, bounces and the List-Id.
-    public_url
-        Where the published map and the unsubscribe links answer; https, without a last slash.
-    contact
-        Address for corrections.
-    signer
-        Signs unsubscribe links and bounce addresses.
+    digest
+        The digest.
+    at
+        When the mail is written, aware.
+
+    Returns
+    -------
+    maps
+        Each place that has something mapped, with what is to be drawn round it, numbered as in
+        the mail.
     """
-
-    from_name: str
-    from_address: str
-    domain: str
-    public_url: str
-    contact: str
-    signer: Signer
-
-    def __post_init__(self) -> None:
-        """Refuse what could not stand in a header or a link."""
-        for address in (self.from_address, self.contact, f"alerts@{self.domain}"):
-            if addresses.address(address) != address:
-                raise ConfigError(address, "is not in its canonical form", "Write it in lower case")
-        if not self.from_name or wording.clean(self.from_name) != self.from_name:
-            raise ConfigError(
-                f"sender's name {self.from_name!r}", "must be one plain line", "Shorten it"
-            )
-        is_link = self.public_url.startswith("https://") and items.safe_url(self.public_url)
-        if not is_link or self.public_url.endswith("/"):
-            raise ConfigError(
-                f"public_url {self.public_url!r}",
-                "must be an https link without a slash at its end",
-                "Write it like https://alerts.example.org",
-            )
-
-    @classmethod
-    def of(
-        cls, area: Area, signer: Signer, *, domain: str, public_url: str, contact: str
-    ) -> Sender:
-        """
-        Return the sender of an area's mails.
-
-        Parameters
-        ----------
-        area
-            Gives the sender's name.
-        signer
-            Signs links and bounce addresses.
-        domain, public_url, contact
-            As in the attributes.
-
-        Returns
-        -------
-        sender
-            Writing from ``alerts@domain``.
-        """
-        return cls(
-            from_name=f"{area.name} Sinkwatch",
-            from_address=f"alerts@{domain}",
-            domain=domain,
-            public_url=public_url,
-            contact=contact,
-            signer=signer,
-        )
+    return items.maps(digest, wording.london_date(at))
 
 
 def message(  # noqa: PLR0913 - all that goes into one mail, each by its name
@@ -109,7 +50,7 @@ def message(  # noqa: PLR0913 - all that goes into one mail, each by its name
     *,
     sender: Sender,
     context: Context,
-    picture: Picture | None,
+    pictures: Sequence[tuple[str, Picture]],
     message_id: MessageId,
     at: datetime,
 ) -> Message:
@@ -119,13 +60,13 @@ def message(  # noqa: PLR0913 - all that goes into one mail, each by its name
     Parameters
     ----------
     digest
-        What is new for one subscriber; never empty.
+        What is new for one subscriber, or the month in which nothing was.
     sender
         Who writes.
     context
-        The area, its sources and the subscriber's own postcode.
-    picture
-        The inline map; None for a mail without.
+        The area, its sources and the subscriber's own postcodes.
+    pictures
+        Postcode and inline map of each of `maps`; may be empty.
     message_id
         What `addresses.message_id` returns, one per recipient.
     at
@@ -134,106 +75,74 @@ def message(  # noqa: PLR0913 - all that goes into one mail, each by its name
     Returns
     -------
     message
-        With its final bytes: text, HTML and picture, CRLF line ends.
+        With its final bytes: text, HTML and pictures, CRLF line ends.
 
     Raises
     ------
     ConfigError
-        If there is nothing to tell, the time has no zone, or an address is not canonical.
+        If there is nothing to tell, a place has no assessment, the time has no zone, or an address
+        is not canonical.
     """
-    subscription = digest.subscription
-    _check(digest, at)
-    token = sender.signer.sign(Purpose.UNSUBSCRIBE, subscription.subscription_id, at=at)
-    mail = _addressed(digest, sender, message_id=message_id, at=at)
-    _add_list_headers(mail, sender, context.area.name, token)
+    _check(digest, context, at)
+    subscriber, today = digest.subscriber, wording.london_date(at)
+    token = sender.leave_token(subscriber.subscriber_id, at)
+    subject = subjects.subject(digest, today, gaps=letter.gaps(digest, context))
+    drawn = tuple(
+        (mime.Inline(cid=f"map{number}.{message_id}", png=picture.png), picture.alt)
+        for number, (_, picture) in enumerate(pictures, start=1)
+    )
     frame = letter.Frame(
         sender_name=sender.from_name,
         contact=sender.contact,
-        map_url=f"{sender.public_url}/",
-        unsubscribe_url=_unsubscribe_url(sender, token),
-        picture_cid=f"map.{message_id}" if picture else "",
-        picture_alt=picture.alt if picture else "",
+        public_url=sender.public_url,
+        unsubscribe_url=sender.leave_url(token),
+        manage_url=sender.manage_url(subscriber.subscriber_id, at),
+        figures=tuple(letter.Figure(cid=inline.cid, alt=alt) for inline, alt in drawn),
     )
-    text, html = letter.bodies(digest, context, frame)
-    _fill(mail, text, html, boundary=addresses.local_part(message_id))
-    if picture is not None:
-        _add_picture(mail, picture, frame.picture_cid, boundary=addresses.local_part(message_id))
+    text, html = letter.bodies(digest, context, frame, today)
+    parts = mime.Parts(text=text, html=html, inlines=tuple(inline for inline, _ in drawn))
+    headers = (
+        *mime.standing_headers(sender, subscriber.email),
+        *mime.identity_headers(message_id, subject, at),
+        *mime.list_headers(sender, context.area.name, token),
+        *mime.AUTOMATIC,
+    )
     return Message(
         message_id=message_id,
-        subscription_id=subscription.subscription_id,
-        recipient=subscription.email,
+        kind=digest.kind,
+        recipient=subscriber.email,
         envelope_sender=sender.signer.bounce_address(message_id, sender.domain),
-        subject=letter.subject(digest),
-        mime=mail.as_bytes(policy=_POLICY),
+        subject=subject,
+        mime=mime.written(headers, parts, message_id),
+        dedupe_key=_dedupe_key(digest),
         event_keys=tuple(alert.event.key for alert in digest.alerts),
+        subscriber_id=subscriber.subscriber_id,
     )
 
 
-def _check(digest: Digest, at: datetime) -> None:
-    if not digest.alerts:
+def _check(digest: Digest, context: Context, at: datetime) -> None:
+    if digest.kind in _TELLING and not digest.alerts:
         raise ConfigError("digest", "has nothing to tell", "Render only digests with alerts")
+    if (digest.kind is MailKind.QUIET) != (digest.quiet_month is not None):
+        raise ConfigError(
+            f"digest of kind {digest.kind}",
+            "must name a quiet month or tell news",
+            "Do one of both",
+        )
     if at.tzinfo is None:
         raise ConfigError(f"time {at}", "has no zone", "Hand down an aware UTC time")
-    if addresses.address(digest.subscription.email) != digest.subscription.email:
-        raise ConfigError(
-            "the subscriber's address",
-            "is not in its canonical form",
-            "Store it as addresses.address gives it",
-        )
+    for place in digest.subscriber.subscriptions:
+        if place.postcode not in context.assessments:
+            raise ConfigError(
+                f"place {place.subscription_id}", "has no assessment", "Hand down one for each"
+            )
 
 
-def _addressed(
-    digest: Digest, sender: Sender, *, message_id: MessageId, at: datetime
-) -> EmailMessage:
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = Address(sender.from_name, addr_spec=sender.from_address)
-    mail["To"] = Address(addr_spec=digest.subscription.email)
-    mail["Date"] = at
-    mail["Message-ID"] = f"<{message_id}>"
-    mail["Subject"] = letter.subject(digest)
-    return mail
-
-
-def _add_list_headers(mail: EmailMessage, sender: Sender, area_name: str, token: str) -> None:
-    domain = sender.domain
-    leave = f"<{_unsubscribe_url(sender, token)}>, <mailto:unsubscribe@{domain}?subject={token}>"
-    mail["List-Id"] = f"{wording.clean(area_name)} sinkhole alerts <alerts.{domain}>"
-    mail["List-Unsubscribe"] = leave
-    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["Precedence"] = "bulk"
-    mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
-
-
-def _unsubscribe_url(sender: Sender, token: str) -> str:
-    return f"{sender.public_url}/u/{token}"
-
-
-def _fill(mail: EmailMessage, text: str, html: str, *, boundary: str) -> None:
-    # Quoted-printable keeps every line short and plain ASCII, whatever a relay thinks of 8 bits.
-    mail.set_content(text, cte="quoted-printable")
-    mail.add_alternative(html, subtype="html", cte="quoted-printable")
-    mail.set_boundary(f"=_a.{boundary}")
-
-
-def _add_picture(mail: EmailMessage, picture: Picture, cid: str, *, boundary: str) -> None:
-    _, page = mail.iter_parts()
-    page.add_related(picture.png, "image", "png", cid=f"<{cid}>", disposition="inline")
-    page.set_param("type", "text/html")
-    # A random boundary, the library's own way, would make every retry a different mail.
-    page.set_boundary(f"=_r.{boundary}")
-
-
-class _HeaderPolicy(EmailPolicy):
-    """The SMTP policy, but for headers that programs read: it would encode a long link as words."""
-
-    def fold(self, name: str, value: str) -> str:
-        if name.lower() not in _UNFOLDED:
-            return str(super().fold(name, value))
-        return f"{name}: {value.replace(', ', ',' + self.linesep + ' ')}{self.linesep}"
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        return self.fold(name, value).encode("ascii")
-
-
-_POLICY: Final = _HeaderPolicy(linesep=SMTP.linesep)
+def _dedupe_key(digest: Digest) -> str:
+    """Return the id of what is told to whom: the same telling, whenever rendered, has the same."""
+    told = (
+        {"events": sorted(alert.event.key for alert in digest.alerts)}
+        if digest.quiet_month is None
+        else {"month": [digest.quiet_month.isoformat()]}
+    )
+    return f"{digest.kind}:{digest.subscriber.subscriber_id}:{fingerprint(told)}"

@@ -35,7 +35,9 @@ class Purpose(enum.StrEnum):
 
     UNSUBSCRIBE = "unsubscribe"
     CONFIRM = "confirm"
+    MANAGE = "manage"
     BOUNCE = "bounce"
+    FORM = "form"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from sinkwatch.notify import picture, render, tokens
 from tests.notify.builders import (
@@ -19,7 +22,7 @@ from tests.notify.builders import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sinkwatch.model import Area, Digest, Findings, Message
+    from sinkwatch.model import Area, Digest, Message
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +46,18 @@ def context(ripon: Area) -> render.Context:
     return render.Context(
         area=ripon,
         sources=(a_source(),),
-        assessment=an_assessment(),
+        assessments={"HG4 1HS": an_assessment(), "HG4 2AB": an_assessment()},
         editions=("Zones of 22 November 2026.",),
     )
 
 
 @pytest.fixture(scope="session")
-def drawn(ripon_findings: Findings) -> picture.Picture:
-    """Draw the one picture that all these mails share."""
-    return picture.draw(picture.scene_of(a_digest(), ripon_findings))
+def drawn() -> picture.Picture:
+    """Return the one picture that all these mails share; how maps look is tested elsewhere."""
+    file = io.BytesIO()
+    Image.new("P", (1120, 840)).save(file, "PNG")
+    alt = "Map of 500 m round HG4 1HS. 1: 26/00001, about 130 m to the north-east."
+    return picture.Picture(png=file.getvalue(), alt=alt)
 
 
 @pytest.fixture(scope="session")
@@ -64,10 +70,13 @@ def rendered(
         values: dict[str, object] = {
             "sender": sender,
             "context": context,
-            "picture": drawn,
+            "pictures": [("HG4 1HS", drawn)],
             "message_id": MESSAGE_ID,
             "at": AT,
         }
+        if "assessments" in changed:
+            assessed = {"assessments": changed.pop("assessments")}
+            values["context"] = dataclasses.replace(context, **assessed)  # type: ignore[arg-type]
         return render.message(digest or a_digest(), **{**values, **changed})  # type: ignore[arg-type]
 
     return make

@@ -15,14 +15,14 @@ from PIL import Image
 
 from sinkwatch import geo, schemas
 from sinkwatch.model import Surroundings
-from sinkwatch.notify import backdrop, marks, picture
-from sinkwatch.notify.scene import view_of
-from tests.notify.builders import EASTING, NORTHING, a_digest, a_source
+from sinkwatch.notify import palette, picture
+from tests.notify.builders import EASTING, NORTHING, a_source, a_subscription, an_item
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sinkwatch.model import Findings
+    from sinkwatch.notify.items import Item
 
 CREDIT: Final = "Contains OS data © Crown copyright and database right 2026"
 
@@ -70,15 +70,20 @@ def town(n: int) -> gpd.GeoDataFrame:
     )
 
 
-@pytest.fixture(scope="module")
-def scene(ripon_findings: Findings) -> picture.Scene:
-    return picture.scene_of(a_digest(), ripon_findings)
+def on(findings: Findings, frame: gpd.GeoDataFrame | None, **changed: Any) -> Findings:  # noqa: ANN401
+    """Return the findings on a backdrop, with the source that must be named for it."""
+    sources = (*findings.sources, _os_source())
+    around = Surroundings(backdrop=frame)
+    return dataclasses.replace(findings, sources=sources, surroundings=around, **changed)
 
 
-def on(scene: picture.Scene, frame: gpd.GeoDataFrame | None, **changed: Any) -> picture.Scene:  # noqa: ANN401
-    return dataclasses.replace(
-        scene, backdrop=frame, credit=CREDIT if frame is not None else "", **changed
-    )
+def _os_source() -> Any:  # noqa: ANN401 - a SourceState
+    state = a_source(attribution=CREDIT)
+    return dataclasses.replace(state, spec=dataclasses.replace(state.spec, kind="openmap-local"))
+
+
+def drawn(findings: Findings, *items: Item) -> bytes:
+    return picture.Painter.of(findings).draw(a_subscription(), items).png
 
 
 def pixels(png: bytes) -> NDArray[np.uint8]:
@@ -89,68 +94,54 @@ def colours(png: bytes) -> set[str]:
     return {f"#{bytes(each).hex()}" for each in np.unique(pixels(png).reshape(-1, 3), axis=0)}
 
 
-def test_without_a_backdrop_a_picture_is_as_it_always_was(
-    scene: picture.Scene, ripon_findings: Findings
-) -> None:
-    assert (scene.backdrop, scene.credit) == (None, "")
-    png = picture.png(scene)
-    assert not (set(backdrop.COLOURS.values()) - {"#ffffff"}) & colours(png)
-    credited = dataclasses.replace(ripon_findings, sources=(*ripon_findings.sources, _os_source()))
-    assert picture.png(picture.scene_of(a_digest(), credited)) == png
-
-
-def _os_source() -> Any:  # noqa: ANN401 - a SourceState
-    state = a_source(attribution=CREDIT)
-    return dataclasses.replace(state, spec=dataclasses.replace(state.spec, kind="openmap-local"))
+def test_without_a_backdrop_a_picture_is_as_it_always_was(ripon_findings: Findings) -> None:
+    png = drawn(ripon_findings)
+    assert not (set(palette.BACKDROP.values()) - {"#ffffff"}) & colours(png)
+    assert drawn(on(ripon_findings, None)) == png
 
 
 def test_the_backdrop_of_the_findings_comes_with_its_credit(ripon_findings: Findings) -> None:
-    frame = plain()
-    findings = dataclasses.replace(
-        ripon_findings,
-        sources=(*ripon_findings.sources, _os_source()),
-        surroundings=Surroundings(backdrop=frame),
-    )
-    scene = picture.scene_of(a_digest(), findings)
-    assert scene.backdrop is frame
-    assert scene.credit == CREDIT
+    painter = picture.Painter.of(on(ripon_findings, plain()))
+    assert painter.chart.scene(a_subscription(), ()).credit == CREDIT
 
 
-def test_every_layer_is_drawn_in_its_colour_and_no_other_is_altered(scene: picture.Scene) -> None:
-    drawn = colours(picture.png(on(scene, plain())))
-    assert set(backdrop.COLOURS.values()) <= drawn
-    palette = [*marks.palette(), *backdrop.palette()]
-    allowed = {f"#{bytes(palette[at : at + 3]).hex()}" for at in range(0, len(palette), 3)}
-    assert drawn <= allowed
+def test_every_layer_is_drawn_in_its_colour_and_no_other_is_altered(
+    ripon_findings: Findings,
+) -> None:
+    found = colours(drawn(on(ripon_findings, plain())))
+    assert set(palette.BACKDROP.values()) <= found
+    channels = palette.channels()
+    assert found <= {f"#{channels[at : at + 3].hex()}" for at in range(0, len(channels), 3)}
 
 
 def test_the_order_of_rows_and_what_lies_outside_the_view_never_matter(
-    scene: picture.Scene,
+    ripon_findings: Findings,
 ) -> None:
     far = a_backdrop(
         ("building", shapely.box(5_000, 5_000, 5_100, 5_100), None),
         ("water", shapely.box(-9_000, -9_000, -8_000, -8_000), None),
-    )
+    ).assign(feature_id=["G1", "G2"])
     both = pd.concat([far, plain()], ignore_index=True)
-    assert picture.png(on(scene, both.iloc[::-1])) == picture.png(on(scene, plain()))
+    assert drawn(on(ripon_findings, both.iloc[::-1])) == drawn(on(ripon_findings, plain()))
 
 
-def test_marks_lie_over_streets(scene: picture.Scene) -> None:
+def test_marks_lie_over_streets(ripon_findings: Findings) -> None:
     """A pin's head is as dark on a street as it is beside it."""
-    pin = picture.Pin(
-        number=1, easting=EASTING, northing=NORTHING + 300, uncertainty_m=5, label="x"
-    )
-    pinned = on(scene, plain(), pins=(pin,), sinkholes=scene.sinkholes.iloc[:0])
-    image = pixels(picture.png(pinned))
+    item = an_item(easting=EASTING, northing=NORTHING + 300, position_uncertainty_m=5.0)
+    found = on(ripon_findings, plain(), sinkholes=ripon_findings.sinkholes.iloc[:0])
+    painter = picture.Painter.of(found)
+    view = painter.chart.scene(a_subscription(), (item,)).view
+    image = pixels(painter.draw(a_subscription(), (item,)).png)
     scale = image.shape[1] / 560
-    right, up = view_of(pinned).px(pin.easting, pin.northing)
+    right, up = view.px(EASTING, NORTHING + 300)
     row, column = round((344 - up) * scale), round(right * scale)
     assert image[row, column].max() < 80
 
 
-def test_the_credit_stands_in_a_corner(scene: picture.Scene) -> None:
-    with_it = pixels(picture.png(on(scene, plain())))
-    without = pixels(picture.png(dataclasses.replace(on(scene, plain()), credit="")))
+def test_the_credit_stands_in_a_corner(ripon_findings: Findings) -> None:
+    credited = on(ripon_findings, plain())
+    uncredited = dataclasses.replace(credited, sources=ripon_findings.sources)
+    with_it, without = pixels(drawn(credited)), pixels(drawn(uncredited))
     differs = np.argwhere((with_it != without).any(axis=2))
     scale = with_it.shape[1] / 560
     assert len(differs) > 500
@@ -161,40 +152,46 @@ def test_the_credit_stands_in_a_corner(scene: picture.Scene) -> None:
 
 
 @pytest.mark.parametrize("n", [200, 3_000])
-def test_a_crowded_town_stays_within_the_limit(scene: picture.Scene, n: int) -> None:
-    assert len(picture.png(on(scene, town(n)))) <= picture.MOST_BYTES_ON_BACKDROP
+def test_a_crowded_town_stays_within_the_limit(ripon_findings: Findings, n: int) -> None:
+    assert len(drawn(on(ripon_findings, town(n)), an_item())) <= picture.MOST_BYTES_ON_BACKDROP
 
 
-def test_the_same_scene_gives_the_same_bytes(scene: picture.Scene) -> None:
-    assert picture.png(on(scene, plain())) == picture.png(on(scene, plain()))
+def test_the_same_findings_give_the_same_bytes(ripon_findings: Findings) -> None:
+    assert drawn(on(ripon_findings, plain())) == drawn(on(ripon_findings, plain()))
 
 
-def test_roads_without_a_class_are_drawn_as_local_streets(scene: picture.Scene) -> None:
+def test_roads_without_a_class_are_drawn_as_local_streets(ripon_findings: Findings) -> None:
     local = plain().assign(road_class=pd.Series(["local"] * 8, dtype="str"))
     unknown = plain().drop(columns="road_class")
-    assert picture.png(on(scene, unknown)) == picture.png(on(scene, local))
+    assert drawn(on(ripon_findings, unknown)) == drawn(on(ripon_findings, local))
 
 
-def test_nothing_within_the_view_is_no_fault(scene: picture.Scene) -> None:
+def test_nothing_within_the_view_is_no_fault(ripon_findings: Findings) -> None:
     far = a_backdrop(("building", shapely.box(9_000, 9_000, 9_010, 9_010), None))
-    assert len(picture.png(on(scene, far))) > 1_000
+    assert len(drawn(on(ripon_findings, far))) > 1_000
 
 
-def test_a_building_keeps_its_court(scene: picture.Scene) -> None:
+def test_a_building_keeps_its_court_and_what_stands_in_it(ripon_findings: Findings) -> None:
     court = shapely.Polygon(
         shapely.box(-700, -450, -400, -250).exterior,
         [shapely.box(-650, -400, -450, -300).exterior],
     )
-    bare = dataclasses.replace(
-        scene, sinkholes=scene.sinkholes.iloc[:0], places=scene.places.iloc[:0]
+    within = shapely.box(-520, -380, -470, -320)
+    found = on(
+        ripon_findings,
+        a_backdrop(("building", within, None), ("building", court, None)),
+        sinkholes=ripon_findings.sinkholes.iloc[:0],
+        places=ripon_findings.places.iloc[:0],
     )
-    image = pixels(picture.png(on(bare, a_backdrop(("building", court, None)), pins=())))
+    painter = picture.Painter.of(found)
+    image = pixels(painter.draw(a_subscription(), ()).png)
     scale = image.shape[1] / 560
-    view = view_of(bare)
+    view = painter.chart.scene(a_subscription(), ()).view
 
     def at(east: float, north: float) -> str:
         right, up = view.px(EASTING + east, NORTHING + north)
         return f"#{bytes(image[round((344 - up) * scale), round(right * scale)]).hex()}"
 
-    assert at(-425, -350) == backdrop.COLOURS["building"]
-    assert at(-550, -350) != backdrop.COLOURS["building"]
+    assert at(-425, -350) == palette.BACKDROP["building"]
+    assert at(-600, -350) != palette.BACKDROP["building"]
+    assert at(-495, -350) == palette.BACKDROP["building"]

@@ -6,10 +6,9 @@ import io
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,49 +17,68 @@ from PIL import Image
 
 from sinkwatch import geo
 from sinkwatch.model import EventKind, Evidence, GeologyClass
-from sinkwatch.notify import marks, picture
-from sinkwatch.notify.scene import pins_in, records_in, view_of
-from tests.notify.builders import EASTING, NORTHING, a_digest, an_event
+from sinkwatch.notify import ground, palette, picture
+from tests.notify.builders import EASTING, NORTHING, a_subscription, an_item
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sinkwatch.model import Findings
+    from sinkwatch.model import Findings, Subscription
+    from sinkwatch.notify.items import Item
+    from sinkwatch.notify.scene import Scene
 
 BANNED = ("safe", "no risk", "will collapse", "danger", "worth", "guarantee", "caused by")
 
 
-def a_pin(number: int = 1, **changed: object) -> picture.Pin:
-    values: dict[str, object] = {
-        "number": number,
-        "easting": 431_579.0,
-        "northing": 471_829.0,
-        "uncertainty_m": 80.0,
-        "label": "Old Auction Mart",
-    }
-    return picture.Pin(**{**values, **changed})  # type: ignore[arg-type]
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """What a picture is of; a test changes the part that matters to it."""
+
+    findings: Findings
+    home: Subscription = dataclasses.field(default_factory=a_subscription)
+    items: tuple[Item, ...] = ()
+
+    def but(self, **changed: Any) -> Case:  # noqa: ANN401
+        """Return it with other frames."""
+        return dataclasses.replace(self, findings=dataclasses.replace(self.findings, **changed))
+
+    def at(self, **changed: Any) -> Case:  # noqa: ANN401
+        """Return it as seen from another place."""
+        return dataclasses.replace(self, home=dataclasses.replace(self.home, **changed))
+
+    def telling(self, *items: Item) -> Case:
+        return dataclasses.replace(self, items=items)
+
+    def painter(self) -> picture.Painter:
+        return picture.Painter.of(self.findings)
+
+    def scene(self) -> Scene:
+        return self.painter().chart.scene(self.home, self.items)
+
+    def drawn(self) -> picture.Picture:
+        return self.painter().draw(self.home, self.items)
+
+    def png(self) -> bytes:
+        return self.drawn().png
 
 
 @pytest.fixture(scope="module")
-def scene(ripon_findings: Findings) -> picture.Scene:
-    return picture.scene_of(a_digest(), ripon_findings)
+def case(ripon_findings: Findings) -> Case:
+    return Case(findings=ripon_findings, items=(an_item(),))
 
 
 @pytest.fixture(scope="module")
-def bare(scene: picture.Scene) -> picture.Scene:
+def bare(case: Case) -> Case:
     """Nothing but the reader's place on the middle of the gypsum belt."""
-    return dataclasses.replace(
-        scene,
-        edges=scene.edges.iloc[:0],
-        sinkholes=scene.sinkholes.iloc[:0],
-        places=scene.places.iloc[:0],
-        pins=(),
+    found = case.findings
+    return case.telling().but(
+        edges=found.edges.iloc[:0], sinkholes=found.sinkholes.iloc[:0], places=found.places.iloc[:0]
     )
 
 
 @pytest.fixture(scope="module")
-def png(scene: picture.Scene) -> bytes:
-    return picture.png(scene)
+def png(case: Case) -> bytes:
+    return case.png()
 
 
 def opened(png: bytes) -> Image.Image:
@@ -73,8 +91,8 @@ def grey(png: bytes) -> NDArray[np.float64]:
     return np.asarray(image, dtype=np.float64)
 
 
-def crowded(scene: picture.Scene, n: int) -> picture.Scene:
-    """Return the scene with n records, n places and 60 pins at random places."""
+def crowded(case: Case, n: int) -> Case:
+    """Return the case with n records, n places and 60 pins at random places."""
     random = np.random.default_rng(2014)
     at = random.uniform(-450, 450, size=(2, n))
     grades = random.choice([str(grade) for grade in Evidence], size=n)
@@ -98,11 +116,11 @@ def crowded(scene: picture.Scene, n: int) -> picture.Scene:
         EASTING - at[1],
         NORTHING + at[0],
     )
-    pins = tuple(
-        a_pin(i + 1, easting=EASTING + at[0, i], northing=NORTHING - at[1, i], label=names[i % 4])
+    items = (
+        an_item(i + 1, easting=EASTING + at[0, i], northing=NORTHING - at[1, i], title=names[i % 4])
         for i in range(60)
     )
-    return dataclasses.replace(scene, sinkholes=sinkholes, places=places, pins=pins)
+    return case.but(sinkholes=sinkholes, places=places).telling(*items)
 
 
 def test_the_picture_is_a_small_png_of_the_right_shape(png: bytes) -> None:
@@ -121,24 +139,23 @@ def test_the_picture_does_not_say_when_or_by_what_it_was_made(png: bytes) -> Non
     assert set(chunks) == {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 
 
-def test_the_same_scene_gives_the_same_bytes(scene: picture.Scene, png: bytes) -> None:
-    assert picture.png(scene) == png
+def test_the_same_case_gives_the_same_bytes_whatever_was_drawn_before(
+    case: Case, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far more squares of ground than are kept are drawn in between, at every zoom."""
+    monkeypatch.setattr(ground, "_MOST_SQUARES", 4)
+    painter = case.painter()
+    assert painter.draw(case.home, case.items).png == png
+    for radius_m in (250.0, 1_000.0, 2_000.0):
+        elsewhere = case.at(radius_m=radius_m, easting=EASTING - 2 * radius_m)
+        painter.draw(elsewhere.home, ())
+    assert painter.draw(case.home, case.items).png == png
 
 
-def test_the_order_of_rows_never_matters(scene: picture.Scene, png: bytes) -> None:
-    turned = dataclasses.replace(
-        scene,
-        zones=scene.zones.iloc[::-1],
-        edges=scene.edges.iloc[::-1],
-        sinkholes=scene.sinkholes.iloc[::-1],
-        places=scene.places.iloc[::-1],
-    )
-    assert picture.png(turned) == png
-
-
-def test_a_users_settings_of_matplotlib_do_not_alter_it(scene: picture.Scene, png: bytes) -> None:
-    with mpl.rc_context({"font.size": 30, "hatch.linewidth": 9, "lines.antialiased": False}):
-        assert picture.png(scene) == png
+def test_the_order_of_rows_never_matters(case: Case, png: bytes) -> None:
+    names = ("zones", "edges", "sinkholes", "places")
+    turned = case.but(**{name: getattr(case.findings, name).iloc[::-1] for name in names})
+    assert turned.png() == png
 
 
 def test_another_process_draws_the_same_bytes(png: bytes) -> None:
@@ -147,11 +164,11 @@ import hashlib
 from datetime import UTC, datetime
 from sinkwatch import config, sources, survey
 from sinkwatch.notify import picture
-from tests.notify.builders import a_digest
+from tests.notify.builders import a_subscription, an_item
 area = config.load_area("ripon")
 inputs = sources.recall(area, None, lambda _: None, now=datetime(2026, 11, 22, tzinfo=UTC))
-scene = picture.scene_of(a_digest(), survey.findings(area, inputs))
-print(hashlib.sha256(picture.png(scene)).hexdigest())
+painter = picture.Painter.of(survey.findings(area, inputs))
+print(hashlib.sha256(painter.draw(a_subscription(), [an_item()]).png).hexdigest())
 """
     environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
@@ -166,22 +183,22 @@ print(hashlib.sha256(picture.png(scene)).hexdigest())
 
 @pytest.mark.parametrize("n", [100, 500])
 def test_a_crowded_scene_stays_within_the_limit_and_hostile_names_are_only_drawn(
-    scene: picture.Scene, n: int
+    case: Case, n: int
 ) -> None:
-    assert len(picture.png(crowded(scene, n))) <= 40_000
+    assert len(crowded(case, n).png()) <= 40_000
 
 
-def test_a_record_that_is_not_to_be_drawn_leaves_no_trace(scene: picture.Scene, png: bytes) -> None:
-    undrawn = scene.sinkholes[~scene.sinkholes["is_drawn"]]
+def test_a_record_that_is_not_to_be_drawn_leaves_no_trace(case: Case, png: bytes) -> None:
+    sinkholes = case.findings.sinkholes
+    undrawn = sinkholes[~sinkholes["is_drawn"]]
     assert list(undrawn["sinkhole_id"]) == ["RS012"]
-    without = dataclasses.replace(scene, sinkholes=scene.sinkholes.drop(undrawn.index))
-    assert picture.png(without) == png
+    assert case.but(sinkholes=sinkholes.drop(undrawn.index)).png() == png
 
 
 def test_records_are_drawn_no_finer_than_50_m_and_together_where_they_share_a_place(
-    scene: picture.Scene,
+    case: Case,
 ) -> None:
-    records = records_in(scene, view_of(scene))
+    records = case.scene().records
     assert all(metres % 50 == 0 for record in records for metres in record.at)
     princess_close = next(record for record in records if record.at == (431_450, 471_700))
     assert princess_close.n_records == 3
@@ -189,32 +206,29 @@ def test_records_are_drawn_no_finer_than_50_m_and_together_where_they_share_a_pl
 
 
 def test_the_best_evidence_at_a_place_gives_the_mark_and_lies_on_top(
-    scene: picture.Scene,
+    case: Case,
 ) -> None:
-    wide = dataclasses.replace(scene, radius_m=1_500.0)
-    records = records_in(wide, view_of(wide))
+    records = case.at(radius_m=1_500.0).scene().records
     ure_bank = next(record for record in records if record.at == (431_700, 472_400))
     assert (ure_bank.evidence, ure_bank.n_records) == (Evidence.CONFIRMED, 4)
     assert records[-1].evidence is Evidence.CONFIRMED
     assert records[0].evidence is Evidence.NOT_AN_EVENT
 
 
-def a_ground(bare: picture.Scene, kind: GeologyClass) -> picture.Scene:
-    """Return a scene whose whole ground is of one class."""
+def a_ground(bare: Case, kind: GeologyClass) -> Case:
+    """Return a case whose whole ground is of one class."""
     square = shapely.box(EASTING - 5_000, NORTHING - 5_000, EASTING + 5_000, NORTHING + 5_000)
     zone = gpd.GeoDataFrame(
         {"zone_id": ["only"], "geology_class": [int(kind)]}, geometry=[square], crs=geo.BNG
     )
-    return dataclasses.replace(bare, zones=zone)
+    return bare.but(zones=zone)
 
 
-def test_the_three_patterns_can_be_told_apart_without_colour(bare: picture.Scene) -> None:
+def test_the_three_patterns_can_be_told_apart_without_colour(bare: Case) -> None:
     """Lines run one way, a cross both ways, dots neither."""
     along, across = {}, {}
     for kind in (GeologyClass.A, GeologyClass.B, GeologyClass.C):
-        pixels = np.asarray(
-            opened(picture.png(a_ground(bare, kind))).convert("L"), dtype=np.float64
-        )
+        pixels = np.asarray(opened(a_ground(bare, kind).png()).convert("L"), dtype=np.float64)
         # The upper left corner of the map holds ground alone, at twice the CSS size.
         patch = pixels[40:200, 40:200]
         assert patch.std() > 8, "the pattern must stand out from its fill"
@@ -229,121 +243,146 @@ def test_the_three_patterns_can_be_told_apart_without_colour(bare: picture.Scene
     assert max(along[GeologyClass.A], across[GeologyClass.A]) < 0.3
 
 
-def test_the_three_fills_differ_in_grey(bare: picture.Scene) -> None:
+def test_the_three_fills_differ_in_grey(bare: Case) -> None:
     fills = {
-        kind: np.median(grey(picture.png(a_ground(bare, kind)))[20:100, 20:100])
+        kind: np.median(grey(a_ground(bare, kind).png())[20:100, 20:100])
         for kind in (GeologyClass.A, GeologyClass.B, GeologyClass.C)
     }
     assert fills[GeologyClass.C] < fills[GeologyClass.B] - 8
     assert fills[GeologyClass.C] < fills[GeologyClass.A] - 8
 
 
-def test_the_edge_of_a_zone_is_a_broad_fading_and_no_line(
-    bare: picture.Scene, scene: picture.Scene
-) -> None:
+def test_the_edge_of_a_zone_is_a_broad_fading_and_no_line(bare: Case, case: Case) -> None:
     """The belt's western edge, 500 m either side: pale in the middle, by small steps."""
-    west = dataclasses.replace(bare, edges=scene.edges, easting=430_400.0, radius_m=900.0)
-    means = grey(picture.png(west))[20:60, 10:550].mean(axis=0)
+    west = bare.but(edges=case.findings.edges).at(easting=430_400.0, radius_m=900.0)
+    means = grey(west.png())[20:60, 10:550].mean(axis=0)
     smooth = np.convolve(means, np.ones(24) / 24, mode="valid")
     assert smooth.max() > smooth[-1] + 20, "the edge is paler than the middle of the belt"
     assert np.abs(np.diff(smooth)).max() < 3, "and no single step is a line"
 
 
-def test_pins_carry_the_numbers_of_the_items(ripon_findings: Findings) -> None:
-    digest = a_digest(
-        an_event(subject="own", kind=EventKind.BAND_CHANGED),
-        an_event(subject="unmapped", easting=None, northing=None),
-        an_event(subject="application", easting=431_501.0, northing=471_702.0),
-        an_event(
-            subject="RS099", kind=EventKind.SINKHOLE_NEW, easting=431_524.9, northing=471_725.0
-        ),
+def test_pins_carry_the_numbers_of_the_items(case: Case) -> None:
+    told = case.telling(
+        an_item(1, kind=EventKind.BAND_CHANGED),
+        an_item(2, easting=None, northing=None),
+        an_item(3, easting=431_501.0, northing=471_702.0),
+        an_item(4, kind=EventKind.SINKHOLE_NEW, easting=431_524.9, northing=471_725.0),
+        an_item(5, kind=EventKind.RETRACTED, easting=431_524.9, northing=471_725.0),
     )
-    pins = picture.scene_of(digest, ripon_findings).pins
-    assert [(pin.number, pin.easting, pin.northing) for pin in pins] == [
+    assert [(pin.number, pin.easting, pin.northing) for pin in told.scene().pins] == [
         (3, 431_501.0, 471_702.0),
         (4, 431_500.0, 471_750.0),
+        (5, 431_500.0, 471_750.0),
     ]
 
 
-def test_a_pin_is_drawn(bare: picture.Scene) -> None:
-    without = grey(picture.png(bare))
-    pinned = grey(picture.png(dataclasses.replace(bare, pins=(a_pin(),))))
+def test_a_pin_is_drawn(bare: Case) -> None:
+    without, pinned = grey(bare.png()), grey(bare.telling(an_item()).png())
     # 99 m east and 79 m north of the middle of the map, at 3.4 m a pixel; the head above it.
     head = np.s_[105:165, 290:330]
     assert (pinned[head] < 60).sum() > 150
     assert (without[head] < 60).sum() == 0
 
 
-def test_the_view_holds_the_readers_circle_and_every_pin_not_far_beyond(
-    bare: picture.Scene,
-) -> None:
-    near = a_pin(1, easting=EASTING + 1_100)
-    far = a_pin(2, easting=EASTING + 5_000)
-    pinned = dataclasses.replace(bare, pins=(near, far))
-    view = view_of(pinned)
-    assert pins_in(pinned, view) == [near]
+def test_a_ring_too_wide_to_show_is_left_out(bare: Case) -> None:
+    known, vague = (
+        bare.telling(an_item(position_uncertainty_m=metres)) for metres in (9_000.0, 1e12)
+    )
+    assert known.png() == vague.png()
+
+
+def test_the_view_holds_the_readers_circle_and_every_pin_not_far_beyond(bare: Case) -> None:
+    near = an_item(1, easting=EASTING + 1_100)
+    far = an_item(2, easting=EASTING + 5_000)
+    scene = bare.telling(near, far).scene()
+    assert [pin.number for pin in scene.pins] == [1]
     for east, north in ((500, 0), (-500, 0), (0, 500), (0, -500)):
-        assert view.holds(EASTING + east, NORTHING + north)
+        assert scene.view.holds(EASTING + east, NORTHING + north)
 
 
-def test_a_small_radius_does_not_zoom_beyond_what_the_records_resolve(
-    bare: picture.Scene,
-) -> None:
-    view = view_of(dataclasses.replace(bare, radius_m=10.0))
-    assert view.width_m > 600
+@pytest.mark.parametrize(
+    ("radius_m", "reach_m"), [(10, 300), (300, 300), (301, 400), (500, 500), (1_001, 1_400)]
+)
+def test_views_come_in_few_widths(bare: Case, radius_m: float, reach_m: float) -> None:
+    """From the middle to a margin of 24 pixels at the top, and never finer than records are."""
+    view = bare.at(radius_m=radius_m).scene().view
+    assert view.m_per_px * 148 == pytest.approx(reach_m)
 
 
 def test_the_words_for_the_picture_name_place_ground_records_and_pins(
-    scene: picture.Scene,
+    case: Case,
 ) -> None:
-    assert picture.alt(scene) == (
+    assert case.drawn().alt == (
         "Map round HG4 1HS, 1,900 m from west to east. Ground: the gypsum belt. 9 records of "
         "collapse or subsidence. 1: 26/00001: Old Ripon Auction Mart, North…, 130 m north-east."
     )
 
 
 def test_the_words_for_an_empty_picture_speak_of_records_and_not_of_hazard(
-    bare: picture.Scene,
+    bare: Case,
 ) -> None:
-    outside = dataclasses.replace(bare, zones=bare.zones.iloc[:0])
-    assert picture.alt(outside) == (
+    outside = bare.but(zones=bare.findings.zones.iloc[:0]).drawn()
+    assert outside.alt == (
         "Map round HG4 1HS, 1,900 m from west to east. Ground: not held. "
         "Collapse or subsidence: no records in the data we hold."
     )
-    assert len(picture.png(outside)) <= 40_000
+    assert len(outside.png) <= 40_000
 
 
-def test_the_words_for_a_crowded_picture_stay_short_and_calm(scene: picture.Scene) -> None:
-    said = picture.alt(crowded(scene, 200))
+def test_the_words_for_a_crowded_picture_stay_short_and_calm(case: Case) -> None:
+    said = crowded(case, 200).drawn().alt
     assert len(said) <= 300
     assert said.endswith(".")
     assert not any(word in said.lower() for word in BANNED)
 
 
-def test_ground_that_only_touches_the_picture_is_no_patch() -> None:
-    line = shapely.LineString([(0, 0), (10, 10)])
-    assert len(marks.zone(line, GeologyClass.C, 1.0).get_path().vertices) == 0
-
-
-def test_ground_with_a_hole_is_drawn_with_its_hole(bare: picture.Scene) -> None:
+def test_ground_with_a_hole_is_drawn_with_its_hole(bare: Case) -> None:
     whole = a_ground(bare, GeologyClass.C)
     hole = shapely.box(EASTING - 900, NORTHING + 350, EASTING - 600, NORTHING + 550)
-    holed = dataclasses.replace(
-        whole, zones=whole.zones.set_geometry(whole.zones.geometry.difference(hole))
-    )
+    zones = whole.findings.zones
+    holed = whole.but(zones=zones.set_geometry(zones.geometry.difference(hole)))
     # The hole at 3.4 m a pixel, less a margin.
     inside = np.s_[20:60, 25:95]
-    assert grey(picture.png(holed))[inside].min() > 245
-    assert grey(picture.png(whole))[inside].mean() < 215
+    assert grey(holed.png())[inside].min() > 245
+    assert grey(whole.png())[inside].mean() < 215
+
+
+def test_beyond_the_edge_of_what_is_held_there_is_paper(bare: Case) -> None:
+    """The belt begins 150 m east of the reader: what is west of it is blank, and is said to be."""
+    east = shapely.box(EASTING + 150, NORTHING - 5_000, EASTING + 5_000, NORTHING + 5_000)
+    zones = a_ground(bare, GeologyClass.C).findings.zones
+    at_edge = bare.but(zones=zones.set_geometry([east]))
+    assert at_edge.scene().is_partly_blank
+    shown = grey(at_edge.png())
+    assert shown[20:60, 20:120].min() > 245
+    assert shown[20:60, 440:500].mean() < 215
+
+
+def test_ground_that_is_withheld_is_said_to_be_and_is_not_called_blank(case: Case) -> None:
+    found = case.findings
+    ground = next(state for state in found.sources if state.spec.kind == "geology")
+    spec = dataclasses.replace(ground.spec, is_restricted=True)
+    withheld = case.but(
+        zones=found.zones.iloc[:0],
+        edges=found.edges.iloc[:0],
+        sources=(dataclasses.replace(ground, spec=spec),),
+    )
+    drawn = withheld.drawn()
+    assert "Ground: its outlines are licensed and not shown." in drawn.alt
+    blank = case.but(zones=found.zones.iloc[:0], edges=found.edges.iloc[:0]).drawn()
+    # The map is the same; the key says why there is nothing on it.
+    differs = np.argwhere(grey(drawn.png) != grey(blank.png))
+    assert len(differs) > 100
+    assert differs[:, 0].min() >= 344
 
 
 def test_every_colour_of_the_design_survives_in_the_picture(png: bytes) -> None:
     """Fewer colours must not turn one grade of evidence, or the reader's own mark, into another."""
-    palette = marks.palette()
-    assert len(palette) // 3 <= 256
+    colours = palette.channels()
+    assert len(colours) // 3 < palette.NOTHING
     image = opened(png)
     found = {colour for _, colour in image.convert("RGB").getcolors(maxcolors=256) or []}
-    allowed = {tuple(palette[at : at + 3]) for at in range(0, len(palette), 3)}
+    allowed = {tuple(colours[at : at + 3]) for at in range(0, len(colours), 3)}
     assert found <= allowed
     for colour in ("#5c1a3b", "#8d3b63", "#b98aa2", "#8b9499", "#1b5e6b", "#1d2a30", "#fbfaf7"):
         assert tuple(bytes.fromhex(colour[1:])) in found

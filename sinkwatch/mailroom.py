@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 from datetime import timedelta
@@ -23,6 +22,9 @@ LOG = logging.getLogger(__name__)
 
 TIDY: Final = "tidy"
 """Name in the database of the daily job that deletes what is past its time."""
+
+_ROUND: Final = timedelta(seconds=20)
+"""How long one round sends: a confirmation that comes meanwhile waits no longer than that."""
 
 _TIDY_EVERY: Final = timedelta(days=1)
 _WIPE_EVERY: Final = timedelta(seconds=30)
@@ -58,8 +60,7 @@ def work(
     signup.handle(services, store)
     reminders.remind(services, store, now)
     compose.compose(services, store, surveyed or functools.cache(lambda: _surveyed(services)), now)
-    with contextlib.closing(services.mailer()) as mailer:
-        n_delivered = delivery.deliver(services, store, mailer)
+    n_delivered = delivery.deliver(services, store, services.mailer(), until=now + _ROUND)
     _tidy(services, store, now)
     _wipe(store, now)
     return n_delivered

@@ -109,6 +109,13 @@ def test_dates_are_written_out_without_a_leading_nought() -> None:
     assert wording.date_text(date(1834, 6, 1)) == "1 June 1834"
 
 
+def test_a_consent_names_the_places_and_that_it_can_be_ended() -> None:
+    assert wording.consent_text(["HG4 1HS", "HG4 2AB"]) == (
+        "I agree to be sent e-mails about ground stability near HG4 1HS and HG4 2AB, until I stop "
+        "them."
+    )
+
+
 def test_a_month_is_written_with_its_year() -> None:
     assert wording.month_text(date(2026, 10, 1)) == "October 2026"
 

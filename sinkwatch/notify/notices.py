@@ -345,7 +345,6 @@ def export(  # noqa: PLR0913 - all that goes into one mail, each by its name
             ),
             "If something in it is wrong, write to the address below.",
         ),
-        link=("How long we keep it, and your rights", f"{sender.public_url}/privacy"),
         why="You get this because somebody with the link to your page asked for it there.",
         attachment=mime.Attachment(
             name=_EXPORT_NAME,

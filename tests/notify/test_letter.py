@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from email import message_from_bytes, policy
-from html.parser import HTMLParser
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sinkwatch import wording
-from sinkwatch.model import Digest, EventKind, Message, SourceStatus
-from sinkwatch.notify import letter
+from sinkwatch.model import (
+    Alert,
+    Band,
+    Digest,
+    EventKind,
+    Frequency,
+    MailKind,
+    Message,
+    SourceStatus,
+    Topic,
+)
 from tests.notify.builders import (
+    HOSTILE,
     a_digest,
     a_source,
+    a_subscriber,
     a_subscription,
     an_alert,
     an_assessment,
     an_event,
+    another_subscription,
 )
+from tests.notify.reading import BANNED, Parsed, html_of, normal, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,68 +41,9 @@ if TYPE_CHECKING:
 
     Rendered = Callable[..., Message]
 
-BANNED = re.compile(
-    r"\b(safe|no risk|will collapse|danger zone|unsafe property|worth|uninsurable|guarantee|"
-    r"caused by|urgent)\b",
-    re.IGNORECASE,
-)
-VOID = {"meta", "img", "br"}
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)",
-    "</style></title></div><svg/onload=alert(1)>",
-    "{{ 7 * 7 }} {% raw %} {# x #} ${7*7}",
-    "&lt;b&gt; &amp;amp; &#x3C;script&#x3E;",
-    "line\r\none\nBcc: victim@example.org\r\n\r\n<b>",
-    "gnp.\u202ecod\u2066 \u200bzero\x00\x1b[31m",
-    "🕳️ ﷽ Ünïcode",
-    "=cmd|'/C calc'!A0",
-    "word" * 3_000,
-]
-
-
-class Parsed(HTMLParser):
-    """Every tag with its attributes, and the visible text of each element."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.chunks: list[str] = []
-        self._open: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag, "every element is closed in its order"
-
-    def handle_data(self, data: str) -> None:
-        if data.strip() and not {"title", "style"} & set(self._open):
-            self.chunks.append(normal(data))
-
-
-def normal(text: str) -> str:
-    return " ".join(text.split())
-
-
-def text_of(message: Message) -> str:
-    part = message_from_bytes(message.mime, policy=policy.default).get_body(("plain",))
-    assert part is not None
-    return str(part.get_content()).replace("\r\n", "\n")
-
-
-def html_of(message: Message) -> str:
-    part = message_from_bytes(message.mime, policy=policy.default).get_body(("html",))
-    assert part is not None
-    return str(part.get_content())
-
 
 def a_rich_digest() -> Digest:
+    """Return one of each thing that a mail can tell, for a person with two places."""
     own = an_event(
         kind=EventKind.BAND_CHANGED,
         subject="HG4 1HS",
@@ -105,65 +58,46 @@ def a_rich_digest() -> Digest:
         title="A new hole",
         happened="A record was added.",
         url="javascript:alert(1)",
+        anchor="record-RS020",
     )
-    return a_digest(own, an_event(), record, unmapped)
+    dated = an_event(
+        subject="dated",
+        title="26/00003: Auction Mart",
+        site="Old Ripon Auction Mart",
+        deadline=date(2026, 12, 5),
+        lines=("Consultation date 5 December 2026.", "Authority: North Yorkshire."),
+    )
+    at_site = an_event(subject="site", title="26/00004: Mart", site="Old Ripon Auction Mart")
+    alerts = [an_alert(event) for event in (own, an_event(), record, unmapped, dated, at_site)]
+    told = an_event(kind=EventKind.RETRACTED, subject="wrong", happened="It lies in Thirsk.")
+    alerts.append(an_alert(told, told_on=date(2026, 6, 9), also_near=("HG4 2AB",)))
+    both = a_subscriber(a_subscription(), another_subscription())
+    return a_digest(*alerts, subscriber=both, paused_from=date(2026, 5, 3))
 
 
-# ── Subject ──────────────────────────────────────────────────────────────────────────────────
+def a_quiet_month(**changed: object) -> Digest:
+    values = {"kind": MailKind.QUIET, "alerts": (), "quiet_month": date(2026, 10, 1)}
+    return a_digest(**{**values, **changed})
 
 
-@pytest.mark.parametrize(
-    ("events", "expected"),
-    [
-        ([{}], "1 planning application near you"),
-        (
-            [{"kind": EventKind.APPLICATION_DECIDED}, {"kind": EventKind.APPLICATION_APPEALED}],
-            "2 planning applications near you",
-        ),
-        (
-            [{}, {"kind": EventKind.SINKHOLE_NEW}, {"kind": EventKind.SINKHOLE_CORRECTED}],
-            "1 planning application and 2 ground records near you",
-        ),
-        ([{"kind": EventKind.BAND_CHANGED}], "your postcode's band changed"),
-        ([{"easting": None, "northing": None}], "1 change not mapped"),
-        (
-            [{}, {"easting": None, "northing": None}, {"kind": EventKind.BAND_CHANGED}],
-            "1 planning application near you, 1 change not mapped, your postcode's band changed",
-        ),
-    ],
-)
-def test_the_subject_counts_and_names_nothing_finer_than_the_postcode(
-    events: list[dict[str, object]], expected: str
-) -> None:
-    digest = a_digest(*(an_event(subject=str(n), **event) for n, event in enumerate(events)))
-    whole = f"HG4 1HS: {expected}"
-    short = f"HG4 1HS: {len(events)} changes"
-    assert letter.subject(digest) == (whole if len(whole) <= 78 else short)
-
-
-def test_two_alerts_of_one_application_are_one_application_in_the_subject() -> None:
-    digest = a_digest(an_event(), an_event(version="2", kind=EventKind.APPLICATION_DECIDED))
-    assert letter.subject(digest) == "HG4 1HS: 1 planning application near you"
-
-
-@pytest.mark.parametrize("postcode", HOSTILE)
-def test_a_subject_is_one_line_of_78_characters_at_most(postcode: str) -> None:
-    subject = letter.subject(a_digest(postcode=postcode))
-    assert len(subject) <= 78
-    assert subject.isprintable()
+def a_planning_source(day: int = 20, month: int = 11) -> object:
+    checked_at = datetime(2026, month, day, 9, tzinfo=UTC)
+    return a_source(kind="planit", title="Planning applications", checked_at=checked_at)
 
 
 # ── The same facts in text and HTML ──────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("make", [a_rich_digest, a_quiet_month])
 def test_every_fact_of_the_html_stands_in_the_text(
-    rendered: Rendered, context: render.Context
+    rendered: Rendered, context: render.Context, make: Callable[[], Digest]
 ) -> None:
     sources = (a_source(), a_source(SourceStatus.STALE), a_source(SourceStatus.NOT_CONFIGURED))
-    message = rendered(a_rich_digest(), context=dataclasses.replace(context, sources=sources))
+    against = dataclasses.replace(context, sources=sources)
+    message = rendered(make(), context=against)
     text = normal(text_of(message)).casefold()
     page = Parsed(html_of(message))
-    assert len(page.chunks) > 40
+    assert len(page.chunks) > 20
     assert [chunk for chunk in page.chunks if chunk.casefold() not in text] == []
     for _, attributes in page.tags:
         assert normal(attributes.get("alt") or "").casefold() in text
@@ -171,21 +105,40 @@ def test_every_fact_of_the_html_stands_in_the_text(
         assert link.removeprefix("mailto:").casefold() in text
 
 
-def test_the_text_says_what_is_new_where_and_why(rendered: Rendered) -> None:
-    text = normal(text_of(rendered(a_rich_digest())))
-    for sentence in (
-        "What is new near HG4 1HS",
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "What is new near HG4 1HS and HG4 2AB",
         "At HG4 1HS, your own postcode.",
         "From Moderate to High, because of a new record.",
-        "2. 26/00001: Old Ripon Auction Mart, North Road",
+        "26/00001: Old Ripon Auction Mart, North Road",
         "About 130 m (± 130 m) to the north-east of HG4 1HS.",
         "Received on 3 November 2026.",
         "it is within 500 m of HG4 1HS, as you asked. It is flagged, for the reasons above.",
-        "Public record: https://planning.example.gov.uk/26/00001",
+        "The council's record: https://planning.example.gov.uk/26/00001",
+        "On our map and list: https://ripon.example.org/#record-RS020",
         "Not mapped: its place is not known well enough",
-    ):
-        assert sentence.casefold() in text.casefold()
-    assert "javascript" not in text
+        (
+            "WITH A DATE TO KEEP IN MIND 1. 26/00003: Auction Mart New planning application; at "
+            "Old Ripon Auction Mart, a watched site Consultation date 5 December 2026; the "
+            "council's record says until when comments are taken."
+        ),
+        "AT OLD RIPON AUCTION MART, A WATCHED SITE",
+        "We told you of this on 9 June 2026. It was wrong: It lies in Thirsk.",
+        "to the north-east of HG4 1HS; also within your radius of HG4 2AB.",
+        "You had paused these e-mails; this tells what has come since 3 May 2026.",
+    ],
+)
+def test_the_text_says_what_is_new_where_and_why(rendered: Rendered, sentence: str) -> None:
+    assert sentence in normal(text_of(rendered(a_rich_digest())))
+
+
+def test_a_consultation_date_is_said_once(rendered: Rendered) -> None:
+    assert normal(text_of(rendered(a_rich_digest()))).count("5 December 2026") == 1
+
+
+def test_a_link_that_is_no_web_page_is_left_out(rendered: Rendered) -> None:
+    assert "javascript" not in rendered(a_rich_digest()).mime.decode()
 
 
 def test_the_mail_says_what_is_recorded_at_the_readers_own_postcode(message: Message) -> None:
@@ -205,16 +158,75 @@ def test_the_mail_has_limits_advice_source_contact_and_a_way_out(message: Messag
     )
     assert "The compilers. CC BY 4.0." in text
     assert "within 5 working days: corrections@example.org" in text
-    assert re.search(r"Stop these e-mails .*: https://ripon\.example\.org/u/[\w.-]+", text)
+    for words, path in (
+        ("Stop these e-mails (a page with one button)", r"u/[\w.-]+"),
+        ("Change what you hear of, pause, move or erase", r"m/[\w.-]+"),
+        ("How we choose what you hear of", "why"),
+        ("What we keep about you", "privacy"),
+    ):
+        assert re.search(rf"{re.escape(words)}: https://ripon\.example\.org/{path}", text)
     assert "Or reply to this e-mail and ask us to stop." in text
-    assert "On 3 May 2026 you asked for e-mails" in text
+
+
+@pytest.mark.parametrize(
+    ("frequency", "words"),
+    [
+        (Frequency.AT_ONCE, "as soon as there is news"),
+        (Frequency.DAILY, "once a day"),
+        (Frequency.WEEKLY, "once a week"),
+        (Frequency.MONTHLY, "once a month"),
+    ],
+)
+def test_the_mail_says_what_was_asked_for(
+    rendered: Rendered, frequency: Frequency, words: str
+) -> None:
+    both = a_subscriber(a_subscription(), another_subscription(), frequency=frequency)
+    text = normal(text_of(rendered(a_digest(subscriber=both))))
+    assert (
+        f"On 3 May 2026 you asked for e-mails, {words}, about ground stability within 500 m of "
+        "HG4 1HS and within 1,000 m of HG4 2AB."
+    ) in text
+
+
+def test_the_mail_says_what_is_heard_of_at_each_place(rendered: Rendered) -> None:
+    other = another_subscription(topics=frozenset({Topic.RECORDS}))
+    third = a_subscription(postcode="HG4 3CD", topics=frozenset())
+    them = a_subscriber(a_subscription(), other, third)
+    assessed = dict.fromkeys(("HG4 1HS", "HG4 2AB", "HG4 3CD"), an_assessment())
+    text = normal(text_of(rendered(a_digest(subscriber=them), assessments=assessed)))
+    assert (
+        "You hear of what lies within 500 m of HG4 1HS: flagged planning applications, records of "
+        "ground collapse, what becomes of planning applications and any change of the postcode's "
+        "band; and within 1,000 m of HG4 2AB: records of ground collapse and any change of the "
+        "postcode's band; and within 500 m of HG4 3CD: any change of the postcode's band."
+    ) in text
+
+
+def test_each_place_has_its_ground_and_its_advice(rendered: Rendered) -> None:
+    both = a_subscriber(a_subscription(), another_subscription())
+    other = dataclasses.replace(an_assessment("Class B, gypsum at depth."), band=Band.MODERATE)
+    assessed = {"HG4 1HS": an_assessment(), "HG4 2AB": other}
+    text = normal(text_of(rendered(a_digest(subscriber=both), assessments=assessed)))
+    assert "WHAT IS RECORDED ABOUT THE GROUND AT YOUR PLACES HG4 1HS: High High: Class C" in text
+    assert "HG4 2AB: Moderate Moderate: Class B, gypsum at depth." in text
+    assert text.count("High means:") == text.count("Moderate means:") == 1
+    assert "- At HG4 1HS: If you plan to build or buy here" in text
+    assert "- At HG4 2AB: Look at the council's own map" in text
+
+
+def test_advice_that_fits_every_place_is_given_once(rendered: Rendered) -> None:
+    both = a_subscriber(a_subscription(), another_subscription())
+    text = normal(text_of(rendered(a_digest(subscriber=both))))
+    assert "- If you plan to build or buy here, ask a chartered engineer" in text
+    assert text.count("High means:") == 1
 
 
 def test_no_word_of_the_mail_frightens_or_promises(rendered: Rendered) -> None:
-    message = rendered(a_rich_digest())
-    for form in (text_of(message), " ".join(Parsed(html_of(message)).chunks), message.subject):
-        assert BANNED.findall(form) == []
-        assert not re.search(r"\b(?!WHAT|THE|HTML|HG4)[A-Z]{9,}\b!", form)
+    for digest in (a_rich_digest(), a_quiet_month(), a_quiet_month(subscriber=a_subscriber())):
+        message = rendered(digest)
+        for form in (text_of(message), " ".join(Parsed(html_of(message)).chunks), message.subject):
+            assert BANNED.findall(form) == []
+            assert "all quiet" not in form.casefold()
 
 
 @pytest.mark.parametrize(
@@ -242,51 +254,6 @@ def test_good_sources_raise_no_banner(message: Message) -> None:
     assert "may be missing" not in html_of(message)
 
 
-def test_a_source_that_is_not_set_up_is_not_the_same_as_none(
-    rendered: Rendered, context: render.Context
-) -> None:
-    planning = a_source(SourceStatus.NOT_CONFIGURED, title="Planning applications")
-    message = rendered(context=dataclasses.replace(context, sources=(planning,)))
-    assert (
-        "Planning applications: not set up here, so none are told. That is not the same as none."
-        in normal(text_of(message))
-    )
-
-
-def test_a_source_that_failed_and_was_never_held_says_so(
-    rendered: Rendered, context: render.Context
-) -> None:
-    never = dataclasses.replace(a_source(SourceStatus.FAILED), snapshot=None)
-    message = rendered(context=dataclasses.replace(context, sources=(never,)))
-    assert "Nothing has ever been held." in normal(text_of(message))
-
-
-@pytest.mark.parametrize(
-    ("edition", "words"),
-    [
-        ("2026-11-22", "Data of 22 November 2026,"),
-        ("2014-08", "Data of August 2014,"),
-        ("v1.0 of spring", "Data of v1.0 of spring,"),
-        ("2026-13-01", "Data of 2026-13-01,"),
-        ("", "Data of 1 November 2026,"),
-    ],
-)
-def test_an_edition_is_written_as_people_write_dates(
-    rendered: Rendered, context: render.Context, edition: str, words: str
-) -> None:
-    source = a_source(edition=edition)
-    message = rendered(context=dataclasses.replace(context, sources=(source,)))
-    assert words in normal(text_of(message))
-
-
-def test_a_credit_that_two_sources_share_is_given_once(
-    rendered: Rendered, context: render.Context
-) -> None:
-    sources = (a_source(title="One"), a_source(title="Two"))
-    message = rendered(context=dataclasses.replace(context, sources=sources))
-    assert normal(text_of(message)).count("The compilers. CC BY 4.0.") == 1
-
-
 def test_what_to_do_fits_what_is_new(rendered: Rendered) -> None:
     record = rendered(a_digest(an_event(kind=EventKind.SINKHOLE_NEW)))
     assert "know more about a recorded place" in normal(text_of(record))
@@ -294,12 +261,78 @@ def test_what_to_do_fits_what_is_new(rendered: Rendered) -> None:
     assert "comment on it" in normal(text_of(rendered()))
 
 
+# ── Catch-ups, corrections, quiet months ─────────────────────────────────────────────────────
+
+
+def test_a_catch_up_says_since_when_nothing_could_be_read(rendered: Rendered) -> None:
+    text = normal(text_of(rendered(a_digest(an_event(silent_since=date(2026, 11, 10))))))
+    assert "Planning applications could last be read on 10 November 2026; what has" in text
+
+
+def a_correction() -> Alert:
+    fixed = an_event(
+        kind=EventKind.SINKHOLE_CORRECTED,
+        title="Ure Bank collapse",
+        happened="The record has been corrected: its position.",
+    )
+    return an_alert(fixed, told_on=date(2026, 5, 3))
+
+
+def test_a_correction_opens_with_what_was_told(rendered: Rendered) -> None:
+    text = normal(text_of(rendered(a_digest(a_correction(), kind=MailKind.CORRECTION))))
+    assert "A correction to what we told you Something that we told you has been put right" in text
+    assert (
+        "On 3 May 2026 we told you of Ure Bank collapse. That has been corrected: its position."
+    ) in text
+
+
+def test_a_quiet_month_says_what_was_watched_and_claims_no_more(
+    rendered: Rendered, context: render.Context
+) -> None:
+    sources = (a_planning_source(1), a_source())
+    against = dataclasses.replace(context, sources=sources)  # type: ignore[arg-type]
+    message = rendered(a_quiet_month(), context=against, pictures=[])
+    text = normal(text_of(message))
+    assert message.subject == "HG4 1HS: nothing to tell for October 2026"
+    for sentence in (
+        (
+            "In what the sources below gave for October 2026 we found nothing to tell you. "
+            "Something may still have happened that is not recorded yet."
+        ),
+        "We watch what lies within 500 m of HG4 1HS: flagged planning applications,",
+        "Planning applications: up to date. Data of 1 November 2026, last checked 1 November 2026.",
+        "Recorded sinkholes: up to date. Data of 1 November 2026, last checked 20 November 2026.",
+    ):
+        assert sentence in text
+    assert "cannot say" not in text
+
+
+def test_a_month_that_could_not_be_read_is_not_called_quiet(
+    rendered: Rendered, context: render.Context
+) -> None:
+    sources = (a_planning_source(19, 10), a_source())
+    against = dataclasses.replace(context, sources=sources)  # type: ignore[arg-type]
+    message = rendered(a_quiet_month(), context=against, pictures=[])
+    text = normal(text_of(message))
+    assert message.subject == "HG4 1HS: what could not be read in October 2026"
+    assert "! Planning applications: read only until then." in text
+    assert "We cannot say that nothing happened in October 2026" in text
+    assert "nothing to tell for" not in text
+
+
 # ── Hostile text ─────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize(
+    ("kind", "told_on"), [(MailKind.DIGEST, None), (MailKind.CORRECTION, date(2026, 5, 3))]
+)
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_text_in_every_field_is_shown_and_never_obeyed(
-    rendered: Rendered, context: render.Context, hostile: str
+    rendered: Rendered,
+    context: render.Context,
+    hostile: str,
+    kind: MailKind,
+    told_on: date | None,
 ) -> None:
     event = an_event(
         subject=hostile,
@@ -308,15 +341,18 @@ def test_hostile_text_in_every_field_is_shown_and_never_obeyed(
         happened=hostile,
         lines=(hostile,) * 3,
         url=f"https://example.org/{hostile}",
+        site=hostile,
+        anchor=hostile,
+        deadline=date(2026, 12, 5),
     )
     source = a_source(SourceStatus.STALE, title=hostile, edition=hostile, attribution=hostile)
+    assessed = {"HG4 1HS": an_assessment(hostile)}
     against = dataclasses.replace(
-        context, sources=(source,), assessment=an_assessment(hostile), editions=(hostile,)
+        context, sources=(source,), assessments=assessed, editions=(hostile,)
     )
-    alert = an_alert(event, direction="north-east")
-    digest = Digest(subscription=a_subscription(), alerts=(alert,))
-    message = rendered(digest, context=against)
-    page, benign = Parsed(html_of(message)), Parsed(html_of(rendered()))
+    alert = an_alert(event, direction="north-east", told_on=told_on)
+    message = rendered(a_digest(alert, kind=kind), context=against)
+    page, benign = Parsed(html_of(message)), Parsed(html_of(rendered(a_rich_digest())))
     assert {tag for tag, _ in page.tags} <= {tag for tag, _ in benign.tags} | {"p", "ul", "li"}
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")], tag
@@ -361,7 +397,18 @@ def test_a_flood_fits_one_mail_and_says_what_it_leaves_out(rendered: Rendered, n
     left_out = re.search(r"And ([\d,]+) more changes?, too many for one e-mail", text)
     assert n_told + int(left_out[1].replace(",", "") if left_out else 0) == n
     assert n_told >= min(n, 60)
+    numbers = [int(number) for number in re.findall(r"(?:^|\n)(\d+)\. 26/", text_of(message))]
+    assert numbers == list(range(1, n_told + 1))
     assert "Stop these e-mails" in html
+
+
+def test_a_mail_that_cannot_be_made_short_is_written_all_the_same(
+    rendered: Rendered, context: render.Context
+) -> None:
+    against = dataclasses.replace(context, editions=("word " * 200,) * 120)
+    message = rendered(context=against)
+    assert len(html_of(message).encode()) > 100_000
+    assert "1. 26/00001: Old Ripon Auction Mart" in text_of(message)
 
 
 def test_a_usual_mail_is_far_from_the_limit(message: Message) -> None:

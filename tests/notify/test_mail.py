@@ -15,12 +15,17 @@ from sinkwatch.errors import ConfigError, DeliveryError
 from sinkwatch.model import Message, MessageId
 from sinkwatch.notify import addresses
 from sinkwatch.notify.mail import FolderMailer, MemoryMailer
-from tests.notify.builders import MESSAGE_ID
+from tests.notify.messages import a_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NAME = f"{addresses.local_part(MESSAGE_ID)}.eml"
+NAME = f"{addresses.local_part(a_message().message_id)}.eml"
+
+
+@pytest.fixture
+def message() -> Message:
+    return a_message()
 
 
 @pytest.fixture
@@ -69,15 +74,11 @@ def test_another_message_gets_a_file_of_its_own(folder: Path, message: Message) 
 CRASHES = """
 import os, signal, sys
 from pathlib import Path
-from sinkwatch.model import Message
 from sinkwatch.notify.mail import FolderMailer
+from tests.notify.messages import a_message
 
 {crash} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-message = Message(
-    message_id=sys.argv[2], subscription_id="s", recipient="", envelope_sender="", subject="",
-    mime=Path(sys.argv[3]).read_bytes(), event_keys=(),
-)
-FolderMailer(Path(sys.argv[1])).send(message)
+FolderMailer(Path(sys.argv[1])).send(a_message(mime=Path(sys.argv[2]).read_bytes()))
 """
 
 
@@ -88,7 +89,7 @@ def test_a_crash_before_the_rename_leaves_no_torn_mail_and_the_next_try_heals(
     mime = tmp_path / "mime"
     mime.write_bytes(message.mime)
     died = subprocess.run(
-        [sys.executable, "-c", CRASHES.format(crash=crash), folder, message.message_id, mime],
+        [sys.executable, "-c", CRASHES.format(crash=crash), folder, mime],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         check=False,
     )
@@ -106,11 +107,12 @@ def test_a_crash_while_replacing_leaves_the_earlier_file_as_it_was(
     mime = tmp_path / "mime"
     mime.write_bytes(b"another")
     program = CRASHES.format(crash="os.fsync")
-    subprocess.run(
-        [sys.executable, "-c", program, folder, message.message_id, mime],
+    died = subprocess.run(
+        [sys.executable, "-c", program, folder, mime],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         check=False,
     )
+    assert died.returncode == -signal.SIGKILL
     assert (folder / NAME).read_bytes() == message.mime
 
 
@@ -157,3 +159,15 @@ def test_the_memory_mailer_fails_as_often_as_it_is_told(message: Message) -> Non
         assert caught.value is expected
     mailer.send(message)
     assert mailer.sent == [message]
+
+
+def test_what_keeps_nothing_open_may_be_closed_and_used_again(
+    folder: Path, message: Message
+) -> None:
+    memory = MemoryMailer()
+    for mailer in (memory, FolderMailer(folder)):
+        mailer.close()
+        mailer.send(message)
+        mailer.close()
+    assert memory.sent == [message]
+    assert [path.name for path in folder.iterdir()] == [NAME]

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sinkwatch.notify import notices
 from sinkwatch.notify.preview import preview
-from tests.notify.builders import a_digest, an_event
+from tests.notify.builders import AT, MESSAGE_ID, a_digest, an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sinkwatch.model import Message
+    from sinkwatch.model import Area, Message
+    from sinkwatch.notify.render import Sender
 
 
 class Page(HTMLParser):
@@ -85,7 +87,15 @@ def test_hostile_text_is_shown_and_not_obeyed(rendered: Callable[..., Message]) 
     assert hostile in Page(page.framed).text
 
 
+def test_the_preview_names_what_is_attached(sender: Sender, ripon: Area) -> None:
+    message = notices.export(
+        "a@example.org", {}, sender=sender, area=ripon, message_id=MESSAGE_ID, at=AT
+    )
+    page = Page(preview(message).decode())
+    assert "what-we-keep.json (application/json, 3 bytes)" in page.text
+
+
 def test_the_preview_of_a_mail_without_a_picture_has_none(
     rendered: Callable[..., Message],
 ) -> None:
-    assert "data:image" not in preview(rendered(picture=None)).decode()
+    assert "data:image" not in preview(rendered(pictures=[])).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,27 @@ import pytest
 from PIL import Image
 
 from sinkwatch.errors import ConfigError
-from sinkwatch.model import Digest, Message
+from sinkwatch.model import MailKind, Message
 from sinkwatch.notify import addresses, picture, render, tokens
 from sinkwatch.notify.tokens import Purpose
-from tests.notify.builders import AT, MESSAGE_ID, a_digest, a_subscription, an_event
+from tests.notify.builders import (
+    AT,
+    MESSAGE_ID,
+    a_digest,
+    a_subscriber,
+    a_subscription,
+    an_alert,
+    an_assessment,
+    an_event,
+    another_subscription,
+)
+from tests.notify.reading import html_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from email.message import EmailMessage
+
+    from sinkwatch.model import Digest
 
     Rendered = Callable[..., Message]
 
@@ -85,7 +98,16 @@ def test_both_ways_to_leave_carry_the_subscribers_token(
     )
     assert found is not None
     assert found[1] == found[2]
-    assert signer.unsign(Purpose.UNSUBSCRIBE, found[1], now=AT) == "5ub5cr1pt10n"
+    assert signer.unsign(Purpose.UNSUBSCRIBE, found[1], now=AT) == "5ub5cr1b3r"
+
+
+@pytest.mark.parametrize(("path", "purpose"), [("u", Purpose.UNSUBSCRIBE), ("m", Purpose.MANAGE)])
+def test_the_links_of_the_mail_carry_a_token_for_one_thing_each(
+    message: Message, signer: tokens.Signer, path: str, purpose: Purpose
+) -> None:
+    for form in (text_of(message), html_of(message)):
+        (token,) = re.findall(rf"https://ripon\.example\.org/{path}/([\w.-]+)", form)
+        assert signer.unsign(purpose, token, now=AT) == "5ub5cr1b3r"
 
 
 def test_headers_that_programs_read_are_never_encoded_as_words(message: Message) -> None:
@@ -118,7 +140,10 @@ def test_a_name_with_letters_beyond_ascii_is_encoded_where_people_read_it(
     "hostile", ["HG4 1HS\r\nBcc: victim@example.org", "HG4 1HS\nX: y", "HG4 1HS\r\n\r\n<script>"]
 )
 def test_no_text_from_outside_can_add_a_header(rendered: Rendered, hostile: str) -> None:
-    mail = parsed(rendered(a_digest(an_event(title=hostile), postcode=hostile)))
+    home = a_subscription(postcode=hostile)
+    alert = an_alert(an_event(title=hostile), subscription=home)
+    digest = a_digest(alert, subscriber=a_subscriber(home))
+    mail = parsed(rendered(digest, assessments={hostile: an_assessment()}))
     assert len(mail.keys()) == 13
     assert "Bcc" not in mail
     assert mail["Subject"].startswith("HG4 1HS ")
@@ -138,7 +163,7 @@ def test_text_comes_first_then_html_with_its_picture(mail: EmailMessage) -> None
 
 
 def test_without_a_picture_there_are_two_parts(rendered: Rendered) -> None:
-    mail = parsed(rendered(picture=None))
+    mail = parsed(rendered(pictures=[]))
     assert [part.get_content_type() for part in mail.walk()] == [
         "multipart/alternative",
         "text/plain",
@@ -197,9 +222,63 @@ def test_a_message_knows_all_that_it_tells(rendered: Rendered) -> None:
     digest = a_digest(an_event(), an_event(version="2"), an_event(subject="other"))
     message = rendered(digest)
     assert message.event_keys == tuple(alert.event.key for alert in digest.alerts)
-    assert message.subscription_id == "5ub5cr1pt10n"
+    assert message.kind is MailKind.DIGEST
+    assert message.subscriber_id == "5ub5cr1b3r"
     assert message.message_id == MESSAGE_ID
     assert message.subject == "HG4 1HS: 2 planning applications near you"
+
+
+def test_the_same_telling_has_the_same_key_whenever_and_however_it_is_rendered(
+    rendered: Rendered,
+) -> None:
+    one, two = an_event(), an_event(subject="other")
+    key = rendered(a_digest(one, two)).dedupe_key
+    assert re.fullmatch(r"digest:5ub5cr1b3r:[0-9a-f]{16}", key)
+    later = rendered(a_digest(two, one), at=AT.replace(hour=18), pictures=[])
+    assert later.dedupe_key == key
+
+
+def test_another_telling_has_another_key(rendered: Rendered) -> None:
+    keys = [
+        rendered(digest).dedupe_key
+        for digest in (
+            a_digest(),
+            a_digest(an_event(version="2")),
+            a_digest(an_event(), an_event(version="2")),
+            a_digest(kind=MailKind.CORRECTION),
+            a_digest(subscriber=a_subscriber(subscriber_id="s0me0ne")),
+            a_quiet(10),
+            a_quiet(9),
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def a_quiet(month: int) -> Digest:
+    return a_digest(kind=MailKind.QUIET, alerts=(), quiet_month=date(2026, month, 1))
+
+
+def test_the_maps_to_draw_are_numbered_as_on_the_day_of_the_mail() -> None:
+    dated = an_event(subject="dated", deadline=date(2026, 11, 22))
+    digest = a_digest(an_event(subject="plain"), dated)
+    for at, first in ((AT, "dated"), (AT + timedelta(days=1), "plain")):
+        ((home, told),) = render.maps(digest, at=at)
+        assert home == a_subscription()
+        assert told[0].first.event.subject == first
+
+
+def test_each_place_has_its_own_map(rendered: Rendered, drawn: picture.Picture) -> None:
+    other = picture.Picture(png=drawn.png, alt="Map of 1,000 m round HG4 2AB.")
+    both = a_subscriber(a_subscription(), another_subscription())
+    near_other = an_alert(an_event(subject="x"), subscription=another_subscription())
+    digest = a_digest(an_alert(an_event()), near_other, subscriber=both)
+    message = rendered(digest, pictures=[("HG4 1HS", drawn), ("HG4 2AB", other)])
+    images = [part for part in parsed(message).walk() if part.get_content_type() == "image/png"]
+    shown = re.findall(r'src="cid:([^"]+)"', html_of(message))
+    assert [image["Content-ID"] for image in images] == [f"<{cid}>" for cid in shown]
+    assert len(set(shown)) == 2
+    assert "THE MAPS" in text_of(message)
+    assert other.alt in text_of(message)
 
 
 # ── What is refused ──────────────────────────────────────────────────────────────────────────
@@ -207,7 +286,25 @@ def test_a_message_knows_all_that_it_tells(rendered: Rendered) -> None:
 
 def test_a_digest_without_news_is_no_mail(rendered: Rendered) -> None:
     with pytest.raises(ConfigError, match="nothing to tell"):
-        rendered(Digest(subscription=a_subscription(), alerts=()))
+        rendered(a_digest(alerts=()))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"kind": MailKind.QUIET, "alerts": ()}, {"quiet_month": date(2026, 10, 1)}],
+    ids=["quiet, but of no month", "news, but of a quiet month"],
+)
+def test_a_digest_is_of_a_quiet_month_or_of_news(
+    rendered: Rendered, changed: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigError, match="quiet month"):
+        rendered(a_digest(**changed))
+
+
+def test_a_place_without_an_assessment_is_refused_by_its_id(rendered: Rendered) -> None:
+    with pytest.raises(ConfigError, match="place 5ub5cr1pt10n: has no assessment") as refused:
+        rendered(assessments={})
+    assert "HG4" not in str(refused.value)
 
 
 def test_a_time_without_a_zone_is_refused(rendered: Rendered) -> None:
@@ -219,7 +316,7 @@ def test_a_time_without_a_zone_is_refused(rendered: Rendered) -> None:
 @pytest.mark.parametrize("email", ["Resident@EXAMPLE.org", " a@example.org", "a@exa mple.org"])
 def test_an_address_that_is_not_canonical_is_refused(rendered: Rendered, email: str) -> None:
     with pytest.raises(ConfigError, match="address"):
-        rendered(a_digest(email=email))
+        rendered(a_digest(subscriber=a_subscriber(email=email)))
 
 
 @pytest.mark.parametrize(

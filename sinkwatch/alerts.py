@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from sinkwatch import geo
 from sinkwatch.model import (
@@ -23,9 +25,6 @@ from sinkwatch.model import (
     Subscription,
     Topic,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 POSTCODE_UNCERTAINTY_M: Final = 100.0
 """How well a postcode's centre stands for an address in it, metres (sinkwatch position rules)."""
@@ -49,6 +48,8 @@ _FOLLOW_UPS: Final = frozenset({EventKind.APPLICATION_CHANGED})
 
 _ONLY_TO_THE_TOLD: Final = frozenset({EventKind.APPLICATION_UNLISTED, EventKind.RETRACTED})
 
+_OWN_BAND: Final = EventKind.BAND_CHANGED
+
 _DECISIONS: Final = frozenset(
     {
         EventKind.APPLICATION_DECIDED,
@@ -60,12 +61,12 @@ _RECORDS: Final = frozenset(
     {EventKind.SINKHOLE_NEW, EventKind.SINKHOLE_CORRECTED, EventKind.SINKHOLE_REMOVED}
 )
 
+_PEOPLE_AT_ONCE: Final = 2_000
+"""Subscribers matched together: in a town, each may be near thousands of applications."""
+
 _BIT: Final = {topic: 1 << place for place, topic in enumerate(Topic)}
 
-
-def _points(centres: Sequence[tuple[float, float]]) -> NDArray[np.object_]:
-    return np.asarray(shapely.points(np.array(centres, dtype=float).reshape(-1, 2)))
-
+_Integers = NDArray[np.int64]
 
 Told = Mapping[tuple[SubscriberId, str], date]
 """When each subscriber was last told of each subject, Europe/London."""
@@ -79,11 +80,11 @@ class Audience:
     Attributes
     ----------
     subscribers
-        In their order.
+        By id.
     owner
         Index of the subscriber of each place, shape (n_places,).
-    points
-        Centre of each place, EPSG:27700, shape (n_places,).
+    centres
+        Easting and northing of each place, metres, EPSG:27700, shape (n_places, 2).
     radius_m
         Radius of each place, metres, shape (n_places,).
     topics
@@ -91,10 +92,10 @@ class Audience:
     """
 
     subscribers: tuple[Subscriber, ...]
-    owner: NDArray[np.int64]
-    points: NDArray[np.object_]
+    owner: _Integers
+    centres: NDArray[np.float64]
     radius_m: NDArray[np.float64]
-    topics: NDArray[np.int64]
+    topics: _Integers
 
     @classmethod
     def of(cls, subscribers: Iterable[Subscriber]) -> Audience:
@@ -111,28 +112,29 @@ class Audience:
         audience
             For `hearers`.
         """
-        people = tuple(subscribers)
+        people = tuple(sorted(subscribers, key=lambda one: one.subscriber_id))
         places = [(index, place) for index, one in enumerate(people) for place in one.subscriptions]
         centres = [(place.easting, place.northing) for _, place in places]
         return cls(
             subscribers=people,
             owner=np.array([index for index, _ in places], dtype=np.int64),
-            points=_points(centres),
+            centres=np.array(centres, dtype=float).reshape(-1, 2),
             radius_m=np.array([place.radius_m for _, place in places], dtype=float),
             topics=np.array([_bits(place.topics) for _, place in places], dtype=np.int64),
         )
 
 
 def hearers(
-    events: Sequence[Event], audience: Audience, told: Told
-) -> tuple[tuple[SubscriberId, str], ...]:
+    events: Iterable[Event], audience: Audience, told: Told
+) -> Iterator[tuple[SubscriberId, str]]:
     """
     Decide who must hear of what.
 
     A subscriber hears of what may lie within the radius of one of their places: the uncertainty of
-    both positions counts in favour of telling. What could not be mapped goes to everyone, since it
-    may be next door; what is no news goes to nobody. A correction, and a change of an application,
-    goes to those who were told of the subject too; that it is no longer listed to them alone.
+    both positions counts in favour of telling. An application that could not be mapped goes to
+    everyone who asks about any, since it may be next door; what is no news goes to nobody. A
+    correction, and a change of an application, goes to those who were told of the subject too; that
+    it is no longer listed, or was told by mistake, to them alone.
 
     Parameters
     ----------
@@ -146,81 +148,122 @@ def hearers(
     Returns
     -------
     pairs
-        Subscriber and event key, each pair once, in order.
+        Subscriber and event key, each pair once, in order; to be gone through once, since in a
+        town there may be millions.
     """
-    news = [event for event in events if event.is_news]
-    pairs = {
-        *_mapped(news, audience),
-        *_unmapped(news, audience),
-        *_own_bands(news, audience),
-        *_followed(news, told, {one.subscriber_id for one in audience.subscribers}),
-    }
-    return tuple(sorted(pairs))
-
-
-_Pairs = Iterable[tuple[SubscriberId, str]]
-
-
-def _mapped(news: Sequence[Event], audience: Audience) -> _Pairs:
-    """Return who has a place near what is mapped; one query of a tree, whatever their number."""
-    mapped = [
-        event
-        for event in news
-        if event.easting is not None and event.kind not in {*_ONLY_TO_THE_TOLD, _OWN_BAND}
+    by_key = {event.key: event for event in events if event.is_news}
+    news = [by_key[key] for key in sorted(by_key)]
+    wherever = [
+        _pairs(_own_bands(news, audience), len(news)),
+        _pairs(_followed(news, told, audience), len(news)),
     ]
-    if not mapped or not audience.owner.size:
-        return set()
-    found = _near(mapped, audience)
+    return _in_order(news, audience, np.sort(np.concatenate(wherever)))
+
+
+def _in_order(
+    news: Sequence[Event], audience: Audience, wherever: _Integers
+) -> Iterator[tuple[SubscriberId, str]]:
+    """Join what is heard by place with what is heard wherever it lies, some people at a time."""
+    nearby = _Map.of(news)
     ids = np.array([one.subscriber_id for one in audience.subscribers], dtype=object)
-    keys = np.array([event.key for event in mapped], dtype=object)
-    each_once = np.unique(np.stack([audience.owner[found[0]], found[1]]), axis=1)
-    return zip(ids[each_once[0]], keys[each_once[1]], strict=True)
+    keys = np.array([event.key for event in news], dtype=object)
+    for start in range(0, len(ids), _PEOPLE_AT_ONCE):
+        people = np.array([start, start + _PEOPLE_AT_ONCE])
+        some = slice(*np.searchsorted(audience.owner, people).tolist())
+        rest = slice(*np.searchsorted(wherever, people * len(news)).tolist())
+        by_place = [nearby.pairs(audience, some), *_unmapped(news, audience, some)]
+        pairs = _each_once(np.concatenate([*by_place, wherever[rest]]))
+        who, what = np.divmod(pairs, max(1, len(news)))
+        yield from zip(ids[who], keys[what], strict=True)
 
 
-def _near(mapped: Sequence[Event], audience: Audience) -> NDArray[np.int64]:
-    """Return pairs of place and event that may lie within its radius, shape (2, n_pairs)."""
-    at = _points([(event.easting or 0.0, event.northing or 0.0) for event in mapped])
-    doubt_m = np.array([uncertainty_m(event) for event in mapped])
-    asked, needed = (np.array(column) for column in zip(*map(_topics, mapped), strict=True))
-    tree = shapely.STRtree(at)
-    reach_m = audience.radius_m + doubt_m.max()
-    place, event = tree.query(audience.points, predicate="dwithin", distance=reach_m)
-    topics = audience.topics[place]
-    is_wanted = ((topics & needed[event]) == needed[event]) & ((topics & asked[event]) != 0)
-    place, event = place[is_wanted], event[is_wanted]
-    distance_m = shapely.distance(audience.points[place], at[event])
-    is_near = distance_m - doubt_m[event] <= audience.radius_m[place]
-    return np.stack([place[is_near], event[is_near]])
+def _each_once(pairs: _Integers) -> _Integers:
+    # By sorting: numpy's `unique` goes by hashes, which takes ten times as long for as many.
+    in_order = np.sort(pairs)
+    return in_order[np.diff(in_order, prepend=-1) > 0]
 
 
-def _unmapped(news: Sequence[Event], audience: Audience) -> _Pairs:
-    for event in news:
-        if event.easting is None and event.kind not in {*_ONLY_TO_THE_TOLD, _OWN_BAND}:
-            asked = _DECIDED if event.kind in _DECISIONS else _ANY_APPLICATION
-            for index in np.unique(audience.owner[(audience.topics & asked) != 0]).tolist():
-                yield audience.subscribers[index].subscriber_id, event.key
+def _pairs(found: Iterable[tuple[int, int]], n_news: int) -> _Integers:
+    """Write pairs of a subscriber's and an event's index as one number each."""
+    return np.array([who * n_news + what for who, what in found], dtype=np.int64)
 
 
-def _own_bands(news: Sequence[Event], audience: Audience) -> _Pairs:
-    changed = {event.subject: event.key for event in news if event.kind is _OWN_BAND}
-    for subscriber in audience.subscribers if changed else ():
+@dataclass(frozen=True, slots=True, eq=False)
+class _Map:
+    """What is mapped and heard of by those near it: its index in the news, and where it may lie."""
+
+    n_news: int
+    index: _Integers
+    centres: NDArray[np.float64]
+    doubt_m: NDArray[np.float64]
+    topics: _Integers
+    tree: shapely.STRtree
+
+    @classmethod
+    def of(cls, news: Sequence[Event]) -> _Map:
+        heard = [i for i, one in enumerate(news) if one.easting is not None and _topics(one)[0]]
+        centres = np.array([(news[i].easting, news[i].northing) for i in heard], dtype=float)
+        doubt_m = np.array([uncertainty_m(news[i]) for i in heard], dtype=float)
+        return cls(
+            n_news=len(news),
+            index=np.array(heard, dtype=np.int64),
+            centres=centres.reshape(-1, 2),
+            doubt_m=doubt_m,
+            topics=np.array([_topics(news[i]) for i in heard], dtype=np.int64).reshape(-1, 2),
+            tree=shapely.STRtree(_boxes(centres.reshape(-1, 2), doubt_m)),
+        )
+
+    def pairs(self, audience: Audience, some: slice) -> _Integers:
+        """Return who has one of some places near what; perhaps more than once."""
+        centres, radius_m = audience.centres[some], audience.radius_m[some]
+        place, event = self.tree.query(_boxes(centres, radius_m))
+        east, north = (
+            at[place] - of[event] for at, of in zip(centres.T, self.centres.T, strict=True)
+        )
+        is_heard = np.hypot(east, north) - self.doubt_m[event] <= radius_m[place]
+        asked, needed = (bits[event] for bits in self.topics.T)
+        is_heard &= _is_wanted(audience.topics[some][place], asked, needed)
+        who, what = audience.owner[some][place[is_heard]], self.index[event[is_heard]]
+        pairs: _Integers = who * self.n_news + what
+        return pairs
+
+
+def _boxes(centres: NDArray[np.float64], reach_m: NDArray[np.float64]) -> NDArray[np.object_]:
+    """Return boxes that hold circles, with a metre to spare: rounding must leave nobody out."""
+    least, most = centres - reach_m[:, None] - 1, centres + reach_m[:, None] + 1
+    return np.asarray(shapely.box(least[:, 0], least[:, 1], most[:, 0], most[:, 1]))
+
+
+def _unmapped(news: Sequence[Event], audience: Audience, some: slice) -> Iterator[_Integers]:
+    for index, event in enumerate(news):
+        if event.easting is None:
+            is_wanted = _is_wanted(audience.topics[some], *_topics(event))
+            yield audience.owner[some][is_wanted] * len(news) + index
+
+
+def _own_bands(news: Sequence[Event], audience: Audience) -> Iterator[tuple[int, int]]:
+    changed = _by_subject(news, {_OWN_BAND})
+    for who, subscriber in enumerate(audience.subscribers) if changed else ():
         for place in subscriber.subscriptions:
-            if place.postcode in changed:
-                yield subscriber.subscriber_id, changed[place.postcode]
+            yield from ((who, what) for what in changed.get(place.postcode, ()))
 
 
-def _followed(news: Sequence[Event], told: Told, present: set[SubscriberId]) -> _Pairs:
-    kinds = {*_FOLLOW_UPS, *_ONLY_TO_THE_TOLD, *CORRECTIONS}
-    keys: dict[str, list[str]] = {}
-    for event in news:
-        if event.kind in kinds:
-            keys.setdefault(event.subject, []).append(event.key)
-    for subscriber, subject in told if keys else ():
+def _followed(news: Sequence[Event], told: Told, audience: Audience) -> Iterator[tuple[int, int]]:
+    followed = _by_subject(news, _FOLLOW_UPS | _ONLY_TO_THE_TOLD | CORRECTIONS)
+    if not followed:
+        return
+    present = {one.subscriber_id: who for who, one in enumerate(audience.subscribers)}
+    for subscriber, subject in told:
         if subscriber in present:
-            yield from ((subscriber, key) for key in keys.get(subject, ()))
+            yield from ((present[subscriber], what) for what in followed.get(subject, ()))
 
 
-_OWN_BAND: Final = EventKind.BAND_CHANGED
+def _by_subject(news: Sequence[Event], kinds: AbstractSet[EventKind]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for index, event in enumerate(news):
+        if event.kind in kinds:
+            found.setdefault(event.subject, []).append(index)
+    return found
 
 
 def _bits(topics: Iterable[Topic]) -> int:
@@ -228,18 +271,30 @@ def _bits(topics: Iterable[Topic]) -> int:
 
 
 _ANY_APPLICATION: Final = _bits({Topic.FLAGGED, Topic.BELT, Topic.DECISIONS})
-_DECIDED: Final = _bits({Topic.DECISIONS})
+_DECIDED: Final = _BIT[Topic.DECISIONS]
 
 
 def _topics(event: Event) -> tuple[int, int]:
     """Return the topics of which one must be asked for, and those that must be asked for all."""
+    if event.kind in _ONLY_TO_THE_TOLD or event.kind is _OWN_BAND:
+        return 0, 0
     if event.kind in _RECORDS:
         return _BIT[Topic.RECORDS], 0
+    is_decision = event.kind in _DECISIONS
+    if event.easting is None:
+        return (_DECIDED if is_decision else _ANY_APPLICATION), 0
     asked = _BIT[Topic.FLAGGED] * event.is_flagged | _BIT[Topic.BELT] * event.in_belt
-    if event.kind not in _DECISIONS:
+    if not is_decision:
         return asked, 0
     # Somebody who asks for decisions alone means those on what is flagged.
     return asked | _DECIDED * event.is_flagged, _DECIDED
+
+
+def _is_wanted(
+    topics: _Integers, asked: _Integers | int, needed: _Integers | int
+) -> NDArray[np.bool_]:
+    is_wanted: NDArray[np.bool_] = ((topics & needed) == needed) & ((topics & asked) != 0)
+    return is_wanted
 
 
 def uncertainty_m(event: Event) -> float:
@@ -282,7 +337,7 @@ def digest(
     -------
     digest
         Deadlines that are still to come first, then the nearest; without what concerns none of
-        their places any more, which may be all of it.
+        their places any more, or is not asked for there any more, which may be all of it.
     """
     placed = (_placed(subscriber, event, told) for event in events)
     alerts = [alert for alert in placed if alert is not None]
@@ -301,7 +356,7 @@ def _placed(subscriber: Subscriber, event: Event, told: Told) -> Alert | None:
         return None
     seen = sorted(
         (_seen(place, event) for place in places or subscriber.subscriptions),
-        key=lambda alert: (alert.distance_m or 0.0, alert.subscription.postcode),
+        key=lambda alert: _place_order(alert, event),
     )
     also = tuple(alert.subscription.postcode for alert in seen[1:]) if places else ()
     nearest = seen[0]
@@ -316,9 +371,19 @@ def _placed(subscriber: Subscriber, event: Event, told: Told) -> Alert | None:
     )
 
 
+def _place_order(seen: Alert, event: Event) -> tuple[bool, float, str]:
+    # What is said of a postcode itself has no position, and is seen from there.
+    postcode = seen.subscription.postcode
+    return postcode != event.subject, seen.distance_m or 0.0, postcode
+
+
 def _concerns(place: Subscription, event: Event) -> bool:
+    """Tell whether an event is one to hear of at a place, as `hearers` would."""
     if event.kind is _OWN_BAND:
         return place.postcode == event.subject
+    is_wanted = _is_wanted(np.array(_bits(place.topics)), *_topics(event))
+    if event.kind not in _ONLY_TO_THE_TOLD and not is_wanted:
+        return False
     if event.easting is None or event.northing is None:
         return True
     away_m = float(np.hypot(place.easting - event.easting, place.northing - event.northing))

@@ -253,17 +253,17 @@ def _application_event(
         url=str(facts["url"]),
         in_belt=note.in_belt,
         site=note.site,
-        deadline=_deadline(facts),
+        deadline=_deadline(change.after),
         anchor=note.anchor,
     )
 
 
-def _deadline(facts: Mapping[str, object]) -> date | None:
+def _deadline(after: Mapping[str, object] | None) -> date | None:
     """Return the consultation date of an application that can still be commented on."""
-    day = facts.get("consulted_on")
-    if day is None or ApplicationStatus(str(facts["status"])) in _CLOSED:
+    if after is None or ApplicationStatus(str(after["status"])) in _CLOSED:
         return None
-    return date.fromisoformat(str(day))
+    day = after.get("consulted_on")
+    return None if day is None else date.fromisoformat(str(day))
 
 
 def _application_title(facts: Mapping[str, object]) -> str:

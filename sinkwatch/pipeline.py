@@ -298,7 +298,7 @@ def _tell(
     new = stored.record(connection, run_id, news, now)
     subscribers.move(connection, _centres(postcodes))
     audience = alerts.Audience.of(subscribers.all_of(connection))
-    told = stored.told(connection, {event.subject for event in new})
+    told = stored.heard(connection, {event.subject for event in new})
     before = stored.concerned_by_run(connection, now - _BRAKE_LOOKS_BACK)
     pairs = alerts.hearers(new, audience, told)
     subjects = {event.key: event.subject for event in new}
@@ -411,7 +411,7 @@ def _facts(
 
 def notes(findings: Findings) -> dict[str, changes_of.Note]:
     """
-    Return what goes with the news of each application: its ground, and its watched site.
+    Return what goes with the news of each record and application: ground, watched site, page.
 
     Parameters
     ----------
@@ -421,7 +421,7 @@ def notes(findings: Findings) -> dict[str, changes_of.Note]:
     Returns
     -------
     notes
-        By application key.
+        By application key and sinkhole id.
     """
     from sinkwatch.publish import public  # noqa: PLC0415 - with the site
 
@@ -430,7 +430,10 @@ def notes(findings: Findings) -> dict[str, changes_of.Note]:
     sites = dict(
         zip(findings.applications["application_key"], findings.applications["site_id"], strict=True)
     )
-    notes: dict[str, changes_of.Note] = {}
+    notes = {
+        key: changes_of.Note(is_flagged=True, anchor=public.anchor("record", key))
+        for key in findings.sinkholes["sinkhole_id"]
+    }
     for assessment in findings.applied:
         key = assessment.place.place_id
         lines = [f"Ground: {explain.headline(assessment, styles)}"]

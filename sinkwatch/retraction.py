@@ -56,6 +56,7 @@ def retract(services: Services, event_key: str, because: str) -> int:
             lines=(),
             deadline=None,
         )
+        stored.forget_waiting(connection, event_key)
         told = stored.told_of_event(connection, event_key)
         audience = alerts.Audience.of(subscribers.some(connection, {who for who, _ in told}))
         run_id = runs.start(connection, now)

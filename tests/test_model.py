@@ -3,6 +3,7 @@ from __future__ import annotations
 import doctest
 import math
 from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -182,20 +183,96 @@ def test_an_application_is_one_of_its_authority() -> None:
     assert application.key == "Small Council/26/00001/FUL"
 
 
+def an_event(**changed: object) -> model.Event:
+    values: dict[str, object] = {
+        "kind": model.EventKind.SINKHOLE_NEW,
+        "subject": "S1",
+        "version": "abc",
+        "title": "Mill Lane hole",
+        "happened": "A record has been added.",
+        "easting": None,
+        "northing": None,
+        "position_uncertainty_m": 0.0,
+        "is_flagged": True,
+        "is_news": True,
+        **changed,
+    }
+    return model.Event(**values)  # type: ignore[arg-type]
+
+
 def test_an_event_is_told_once_per_kind_subject_and_version() -> None:
-    event = model.Event(
-        kind=model.EventKind.SINKHOLE_NEW,
-        subject="S1",
-        version="abc",
-        title="Mill Lane hole",
-        happened="A record has been added.",
-        easting=None,
-        northing=None,
-        position_uncertainty_m=0.0,
-        is_flagged=True,
-        is_news=True,
+    assert an_event().key == "sinkhole_new:S1:abc"
+    others = [
+        an_event(version="abd"),
+        an_event(subject="S2"),
+        an_event(kind=model.EventKind.SINKHOLE_CORRECTED),
+    ]
+    assert len({event.key for event in [an_event(), *others]}) == 4
+    assert an_event(title="The same by another name").key == an_event().key
+
+
+def test_an_event_claims_nothing_of_its_place_by_default() -> None:
+    event = an_event()
+    assert (event.in_belt, event.site, event.anchor) == (False, "", "")
+    assert (event.deadline, event.silent_since) == (None, None)
+
+
+CONFIRMED_AT = datetime(2026, 5, 3, 8, tzinfo=UTC)
+
+
+def a_subscription() -> model.Subscription:
+    return model.Subscription(
+        subscription_id=model.SubscriptionId("place-1"),
+        postcode="HG4 1HS",
+        radius_m=500.0,
+        easting=431_480.0,
+        northing=471_750.0,
+        confirmed_at=CONFIRMED_AT,
     )
-    assert event.key == "sinkhole_new:S1:abc"
+
+
+def a_digest(*silences: date | None) -> model.Digest:
+    """Return a digest of an event found after each of these times without a source."""
+    return model.Digest(
+        subscriber=model.Subscriber(
+            subscriber_id=model.SubscriberId("ann"),
+            email="ann@mail.example",
+            subscriptions=(a_subscription(),),
+            confirmed_at=CONFIRMED_AT,
+        ),
+        kind=model.MailKind.DIGEST,
+        alerts=tuple(
+            model.Alert(
+                event=an_event(silent_since=silence),
+                subscription=a_subscription(),
+                distance_m=None,
+                distance_uncertainty_m=None,
+                direction="",
+            )
+            for silence in silences
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("silences", "since"),
+    [
+        ((), None),
+        ((None, None), None),
+        ((date(2026, 11, 3), None), date(2026, 11, 3)),
+        ((date(2026, 11, 3), date(2026, 10, 31)), date(2026, 10, 31)),
+    ],
+    ids=["nothing told", "no silence", "one", "the longest of two"],
+)
+def test_a_digest_has_been_silent_since_the_first_of_the_times_without_a_source(
+    silences: tuple[date | None, ...], since: date | None
+) -> None:
+    assert a_digest(*silences).silent_since == since
+
+
+def test_without_choosing_one_hears_of_all_but_what_is_not_flagged() -> None:
+    assert set(model.Topic) - a_subscription().topics == {model.Topic.BELT}
+    assert a_digest().subscriber.frequency is model.Frequency.AT_ONCE
 
 
 def test_a_fingerprint_knows_content_and_not_order() -> None:

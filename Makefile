@@ -30,6 +30,7 @@ run: ## one whole run for Ripon, and the e-mail that a subscriber at HG4 1HS wou
 
 test: lint ## everything that CI runs (REQUIRE_ALL=1: a missing program is a failure, not a skip)
 	@sh .build/programs
+	@$(VENV_PYTHON) .build/test_tools.py
 	$(TESTS) -m core --cov --cov-report= $(PYTEST) tests/test_*.py
 	$(VENV_PYTHON) -m coverage report --fail-under=100 --include='$(CORE)'
 	$(TESTS) -m '$(REST)' $(PYTEST)

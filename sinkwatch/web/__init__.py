@@ -1,0 +1,1 @@
+"""The sign-up service: forms, signed links and the published site, without a script of its own."""

@@ -1,0 +1,105 @@
+"""The published site, as the link `current` has it at the moment of each request."""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from http import HTTPStatus
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from sinkwatch.web import gate
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+CURRENT: Final = "current"
+INDEX: Final = "index.html"
+
+_PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""What a file of the site may be called; no other name is even looked for."""
+
+_META: Final = re.compile(
+    rb'<meta http-equiv="Content-Security-Policy" content="([^"]{1,4000})">', re.ASCII
+)
+_HEAD_BYTES: Final = 8_000
+_NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
+
+_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".geojson": "application/geo+json",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+
+class Published:
+    """
+    An ASGI application that serves one folder of releases.
+
+    Parameters
+    ----------
+    folder
+        Where the releases and the link to the present one lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._current = folder / CURRENT
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a file of the present release."""
+        if scope["type"] != "http":
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET, HEAD"})
+        if not self._current.is_dir():
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "3600"})
+        file = self._file(scope["path"])
+        scope[gate.SHOWN] = scope["path"]  # the name of a public file: it holds no token
+        # Starlette's own answer, since it knows of `If-None-Match` and of parts of a file.
+        response = StaticFiles(directory=file.parent).file_response(file, file.stat(), scope)
+        response.headers["Content-Security-Policy"] = _policy(file)
+        response.headers["Cache-Control"] = "no-cache"
+        if response.status_code == HTTPStatus.OK:
+            response.headers["Content-Type"] = _TYPES.get(file.suffix, "application/octet-stream")
+        await response(scope, receive, send)
+
+    def _file(self, path: str) -> Path:
+        """Return the file of a path, which leaves the release neither by dots nor by a link."""
+        parts = path.removeprefix("/").split("/")
+        if parts == [""]:
+            parts = [INDEX]
+        if not all(map(_PART.fullmatch, parts)):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        # Resolved once, so that a switch to a newer release meanwhile mixes nothing.
+        release = self._current.resolve()
+        file = release.joinpath(PurePosixPath(*parts)).resolve()
+        if not file.is_relative_to(release) or not file.is_file():
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return file
+
+
+def _policy(file: Path) -> str:
+    """Return what a file may load: a page what its own rule says, anything else nothing."""
+    if file.suffix != ".html":
+        return _NOTHING
+    return _policy_of_page(file, file.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _policy_of_page(file: Path, changed_ns: int) -> str:
+    del changed_ns  # a file that is written anew is read anew
+    with file.open("rb") as page:
+        found = _META.search(page.read(_HEAD_BYTES))
+    if found is None:
+        return _NOTHING
+    return f"{html.unescape(found[1].decode('ascii'))}; frame-ancestors 'none'"

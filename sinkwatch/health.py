@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch import wording
+from sinkwatch import timetable, wording
 from sinkwatch.errors import SinkwatchError
 
 if TYPE_CHECKING:
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from sinkwatch.store.jobs import JobRow
     from sinkwatch.store.vitals import Vitals
 
-DAILY: Final = "daily-run"
-"""The job without which nobody hears of anything, by its name in the database."""
-
-EVERY_DAY: Final = frozenset({DAILY, "asking-again", "backup", "tidy"})
+EVERY_DAY: Final = frozenset({timetable.DAILY_RUN, "asking-again", "backup", "tidy"})
 """Jobs that come to their end once a day; the others when there is something to do."""
 
 LONGEST_SILENCE: Final = timedelta(hours=26)
@@ -112,9 +109,9 @@ def beats(services: Services, store: Store) -> tuple[Beat, ...]:
 
 
 def _jobs(seen: Vitals, now: datetime) -> Iterator[Beat]:
-    if DAILY not in {row.job for row in seen.jobs}:
+    if timetable.DAILY_RUN not in {row.job for row in seen.jobs}:
         says = "was never tried: start `sinkwatch watch`"
-        yield Beat(check=f"job {DAILY}", is_ok=False, says=says)
+        yield Beat(check=f"job {timetable.DAILY_RUN}", is_ok=False, says=says)
     for row in seen.jobs:
         yield _job(row, now)
 

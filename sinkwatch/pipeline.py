@@ -19,6 +19,7 @@ from sinkwatch import (
     intake,
     sources,
     survey,
+    timetable,
     wording,
 )
 from sinkwatch import events as changes_of
@@ -131,6 +132,8 @@ def run(
         n_queued = _n_messages(store) - n_before
         n_waiting = _n_waiting(store)
         intake.tidy(services, store, now)
+        if not offline:
+            _note_run(store, now)
     LOG.info(
         "run: %d events, %d queued, %d delivered, %s",
         len(recorded.events),
@@ -148,6 +151,14 @@ def run(
         published=published,
         waits_for_approval=recorded.waits_for_approval,
     )
+
+
+def _note_run(store: Store, now: datetime) -> None:
+    """Note that the run of the day is done: who lets cron start it has a healthy service too."""
+    from sinkwatch.store import jobs  # noqa: PLC0415 - with the store
+
+    with store.begin() as connection:
+        jobs.note_success(connection, timetable.DAILY_RUN, now)
 
 
 def _found(

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-DAILY: Final = "daily-run"
-"""Name of the daily job in the database."""
-
 TICK_S: Final = 60
 """How often the ticker looks whether a job is due, seconds."""
 
@@ -97,7 +94,7 @@ def tick(services: Services) -> bool:
             return True
     except (SinkwatchError, OSError) as error:
         # The database itself: nothing can be read or noted there, but it may come back.
-        LOG.error("%s: %s", DAILY, error)  # noqa: TRY400 - one line for the operator, no traceback
+        LOG.error("%s: %s", timetable.DAILY_RUN, error)  # noqa: TRY400 - one line for the operator, no traceback
         return False
     _problem_of(lambda: _mail(services), "mailroom")
     _problem_of(lambda: _back_up(services), safekeeping.JOB)
@@ -128,12 +125,12 @@ def _attempt(services: Services, job: Callable[[], object]) -> bool:
     from sinkwatch.store import jobs  # noqa: PLC0415 - with the store
 
     began = services.clock()
-    problem = _problem_of(job, DAILY)
+    problem = _problem_of(job, timetable.DAILY_RUN)
     with services.store() as store, store.begin() as connection:
         if problem:
-            jobs.note_failure(connection, DAILY, began, problem)
+            jobs.note_failure(connection, timetable.DAILY_RUN, began, problem)
         else:
-            jobs.note_success(connection, DAILY, began)
+            jobs.note_success(connection, timetable.DAILY_RUN, began)
     return not problem
 
 
@@ -157,7 +154,7 @@ def _history(services: Services) -> timetable.JobHistory:
     from sinkwatch.store import jobs  # noqa: PLC0415 - with the store
 
     with services.store() as store, store.read() as connection:
-        row = jobs.get(connection, DAILY)
+        row = jobs.get(connection, timetable.DAILY_RUN)
     if row is None:
         return timetable.JobHistory()
     return timetable.JobHistory(

@@ -10,6 +10,9 @@ from typing import Final
 from sinkwatch import wording
 from sinkwatch.model import Frequency, MailKind
 
+DAILY_RUN: Final = "daily-run"
+"""Name of the daily run in the database, whoever starts it."""
+
 CLOCK_MISTAKE: Final = timedelta(days=1)
 """A success further ahead than this says nothing: no clock change explains it."""
 

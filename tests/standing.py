@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
-from sinkwatch import health
+from sinkwatch import timetable
 from sinkwatch.model import (
     MailKind,
     Message,
@@ -37,7 +37,7 @@ def write(services: Services, *changes: Callable[[Connection], object]) -> None:
 
 
 def daily_run(at: datetime = NOW) -> Callable[[Connection], object]:
-    return lambda connection: jobs.note_success(connection, health.DAILY, at)
+    return lambda connection: jobs.note_success(connection, timetable.DAILY_RUN, at)
 
 
 def a_run(connection: Connection) -> None:

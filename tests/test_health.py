@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import update
 
-from sinkwatch import health, mailroom, reminders, safekeeping, scheduler
+from sinkwatch import health, mailroom, reminders, safekeeping, timetable
 from sinkwatch.model import Outcome
 from sinkwatch.store import brakes, jobs, tables, throttles
 from sinkwatch.store.brakes import Brake
@@ -26,7 +26,6 @@ def looked(services: Services) -> dict[str, Beat]:
 
 
 def test_jobs_are_watched_by_the_names_that_others_give_them() -> None:
-    assert health.DAILY == scheduler.DAILY
     assert {safekeeping.JOB, mailroom.TIDY, reminders.ASKING} < health.EVERY_DAY
 
 
@@ -77,7 +76,7 @@ def test_a_failure_is_told_before_it_is_a_silence_and_without_an_address(
         services,
         daily_run(),
         lambda connection: jobs.note_failure(
-            connection, health.DAILY, NOW, f"550 <{ADDRESS}> no such user"
+            connection, timetable.DAILY_RUN, NOW, f"550 <{ADDRESS}> no such user"
         ),
     )
     clock.move(hours=25)
@@ -108,7 +107,8 @@ def test_a_job_that_is_done_when_needed_may_be_silent_but_not_undone(
 
 def test_a_job_that_only_ever_failed_is_not_well(services: Services) -> None:
     write(
-        services, lambda connection: jobs.note_failure(connection, health.DAILY, NOW, "disk full")
+        services,
+        lambda connection: jobs.note_failure(connection, timetable.DAILY_RUN, NOW, "disk full"),
     )
     beat = looked(services)["job daily-run"]
     assert (beat.is_ok, beat.says) == (

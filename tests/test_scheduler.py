@@ -19,8 +19,8 @@ import pytest
 from sinkwatch import config, mailroom, pipeline, scheduler
 from sinkwatch.errors import StoreError
 from sinkwatch.model import MailKind
-from sinkwatch.scheduler import DAILY
 from sinkwatch.store import jobs, outbox
+from sinkwatch.timetable import DAILY_RUN
 from tests.notify.messages import a_message
 from tests.zones import living_in
 
@@ -56,7 +56,7 @@ def broken(installation: Callable[..., Services], tmp_path: Path) -> Services:
 
 def noted(services: Services) -> jobs.JobRow | None:
     with services.store() as store, store.read() as connection:
-        return jobs.get(connection, DAILY)
+        return jobs.get(connection, DAILY_RUN)
 
 
 def test_a_tick_runs_what_is_due_once_and_then_not_again(
@@ -68,7 +68,7 @@ def test_a_tick_runs_what_is_due_once_and_then_not_again(
     assert job == [began]
     row = noted(services)
     assert row == jobs.JobRow(
-        job=DAILY, last_success_at=began, last_attempt_at=began, failures=0, last_problem=""
+        job=DAILY_RUN, last_success_at=began, last_attempt_at=began, failures=0, last_problem=""
     )
     clock.move(days=1)
     assert scheduler.tick(services)
@@ -104,7 +104,7 @@ def test_a_run_that_fails_is_noted_and_tried_again_after_its_wait(
     assert row is not None
     assert (row.last_success_at, row.last_attempt_at, row.failures) == (None, began, 1)
     assert "gypsum_zones.geojson cannot be read" in row.last_problem
-    assert caplog.messages[-1] == f"{DAILY}: {row.last_problem}"
+    assert caplog.messages[-1] == f"{DAILY_RUN}: {row.last_problem}"
     assert not scheduler.tick(broken)
     assert noted(broken) == row
     clock.move(minutes=1)
@@ -199,7 +199,7 @@ def test_what_waits_in_the_outbox_goes_though_no_run_is_due(
     services: Services, clock: Clock, queued: Message
 ) -> None:
     with services.store() as store, store.begin() as connection:
-        jobs.note_success(connection, DAILY, clock.now)
+        jobs.note_success(connection, DAILY_RUN, clock.now)
     assert not scheduler.tick(services)
     assert mails(services) == [queued.mime]
     assert not scheduler.tick(services)
@@ -415,7 +415,7 @@ def test_a_signal_ends_watching_in_good_order(
     )
     try:
         assert process.stdout is not None
-        assert any(line.startswith(f"{DAILY}: geology") for line in process.stdout)
+        assert any(line.startswith(f"{DAILY_RUN}: geology") for line in process.stdout)
         process.send_signal(number)
         rest, _ = process.communicate(timeout=LONG)
     finally:

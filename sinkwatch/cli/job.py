@@ -55,7 +55,7 @@ def run(
         options.echo_json(facts)
     else:
         _print(report, facts)
-    return TROUBLED if report.troubled else DONE
+    return TROUBLED if report.troubled or report.waits_for_approval else DONE
 
 
 def _facts(report: RunReport, mails: Path, transport: str) -> dict[str, object]:
@@ -72,6 +72,7 @@ def _facts(report: RunReport, mails: Path, transport: str) -> dict[str, object]:
         "n_queued": report.n_queued,
         "n_delivered": report.n_delivered,
         "n_waiting": report.n_waiting,
+        "waits_for_approval": report.waits_for_approval,
         "mails": str(mails) if transport == "folder" else transport,
         "sources": [_source(state) for state in report.findings.sources],
     }
@@ -97,6 +98,9 @@ def _print(report: RunReport, facts: dict[str, object]) -> None:
     changes = wording.count_text(len(report.events), "change")
     queued = wording.count_text(report.n_queued, "message")
     click.echo(f"{changes}; {queued} queued, {report.n_delivered} delivered")
+    if report.waits_for_approval:
+        click.echo(f"Nobody is told yet: it concerns {report.waits_for_approval}")
+        click.echo("Look at it with `sinkwatch outbox approve`")
     for state in wording.bearing(report.findings.sources):
         if state.problem:
             status = wording.source_text(state)

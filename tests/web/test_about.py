@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sinkwatch import scheduler
+from sinkwatch import timetable
 from sinkwatch.errors import StoreError
 from sinkwatch.store import Store, jobs
 from tests.web.service import a_form
@@ -69,7 +69,7 @@ def test_health_is_ill_until_a_run_has_ended_and_again_when_none_has_for_26_hour
 
     assert now() == (503, {"status": "failing", "database": True, "last_run_age_s": None})
     with service.store.begin() as connection:
-        jobs.note_success(connection, scheduler.DAILY, service.services.clock())
+        jobs.note_success(connection, timetable.DAILY_RUN, service.services.clock())
     assert now() == (200, {"status": "ok", "database": True, "last_run_age_s": 0})
     service.services.clock.move(hours=26)  # type: ignore[attr-defined]
     assert now() == (200, {"status": "ok", "database": True, "last_run_age_s": 93_600})

@@ -11,7 +11,7 @@ import schemathesis
 from schemathesis.config import PositiveDataAcceptanceConfig, SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
-from sinkwatch import scheduler
+from sinkwatch import timetable
 from sinkwatch.store import jobs
 from tests.web.service import HOST, ORIGIN
 
@@ -49,7 +49,7 @@ def as_a_browser() -> Iterator[None]:
 @pytest.mark.usefixtures("as_a_browser")
 def test_no_request_meets_a_server_error_or_breaks_the_description(service: Service) -> None:
     with service.store.begin() as connection:  # else it would rightly say that it is not well
-        jobs.note_success(connection, scheduler.DAILY, service.services.clock())
+        jobs.note_success(connection, timetable.DAILY_RUN, service.services.clock())
     config = SchemathesisConfig()
     config.projects.default.generation.max_examples = EXAMPLES
     config.projects.default.phases.stateful.enabled = (

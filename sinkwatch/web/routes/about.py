@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from sinkwatch import metrics, scheduler
+from sinkwatch import metrics, timetable
 from sinkwatch.errors import StoreError
 from sinkwatch.store import jobs
 from sinkwatch.web.desk import AtDesk, answers, page
@@ -82,7 +82,7 @@ def health(desk: AtDesk) -> JSONResponse:
     """Tell whether the database answers and the last whole run is recent; nothing of anybody."""
     try:
         with desk.store.read() as connection:
-            last = jobs.last_success(connection, scheduler.DAILY)
+            last = jobs.last_success(connection, timetable.DAILY_RUN)
     except StoreError:
         return _health(is_there=False, age_s=None)
     # A clock that was set back makes it no fresher than now.

@@ -12,6 +12,7 @@ from sinkwatch.errors import LimitError
 from sinkwatch.model import BandStyle, Digest, MailKind, Topic
 from sinkwatch.notify import items
 from sinkwatch.notify.picture import Painter, Picture
+from sinkwatch.store import runs
 
 if TYPE_CHECKING:
     from sinkwatch.model import Subscription
@@ -67,6 +68,7 @@ class _Known:
 
     surveyed: survey.Surveyed
     painter: Painter
+    run_id: int
     until: datetime
     views: dict[tuple[str, float, frozenset[Topic]], View] = field(default_factory=dict)
 
@@ -155,9 +157,16 @@ class Outlook:
             return self._fresh().surveyed
 
     def _fresh(self) -> _Known:
-        now = self.services.clock()
-        if self._known is None or not now < self._known.until <= now + KEPT:
+        known, now, run_id = self._known, self.services.clock(), self._run_id()
+        # A mail must be written from what its own run found, however fresh the last look was.
+        if known is None or known.run_id != run_id or not now < known.until <= now + KEPT:
             surveyed = survey.surveyed(self.services.area, intake.recall(self.services))
-            painter = Painter.of(surveyed.findings)
-            self._known = _Known(surveyed, painter, now + KEPT)
-        return self._known
+            known = _Known(surveyed, Painter.of(surveyed.findings), run_id, now + KEPT)
+            self._known = known
+        return known
+
+    def _run_id(self) -> int:
+        """Return the number of the last run; 0 if there was none."""
+        with self.store.read() as connection:
+            row = runs.last(connection)
+        return 0 if row is None else row.run_id

@@ -102,6 +102,13 @@ class Protocol(H11Protocol):
         self._waiting.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """End a connection that nobody uses at once: a client that is gone answers no good-bye."""
+        is_idle = getattr(self.cycle, "response_complete", True)  # there is none before a request
+        super().shutdown()
+        if is_idle and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+
     def _give_up(self) -> None:
         if self.cycle is None:
             self.transport.close()

@@ -14,7 +14,7 @@ from PIL import Image
 from sinkwatch import limits
 from sinkwatch.model import Frequency, Topic
 from sinkwatch.notify import addresses
-from sinkwatch.store import signups, suppressions
+from sinkwatch.store import runs, signups, suppressions
 from sinkwatch.web import outlook
 from tests.web.service import a_form, link, running
 
@@ -434,6 +434,14 @@ def test_findings_are_worked_out_anew_every_five_minutes_and_when_a_clock_is_set
     assert second is not first
     service.services.clock.move(minutes=-1)  # type: ignore[attr-defined]
     assert found.surveyed() is not second
+
+
+def test_a_mail_is_written_from_what_its_own_run_found(service: Service) -> None:
+    before = service.desk.outlook.surveyed()
+    with service.store.begin() as connection:
+        run_id = runs.start(connection, service.services.clock())
+        runs.finish(connection, run_id, service.services.clock(), "done", {})
+    assert service.desk.outlook.surveyed() is not before
 
 
 def test_a_crowd_before_the_preview_does_not_keep_others_from_their_pages(

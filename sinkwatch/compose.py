@@ -16,7 +16,7 @@ from sinkwatch.store import alerts as stored
 from sinkwatch.store import jobs, outbox, subscribers
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from sqlalchemy import Connection
 
@@ -207,13 +207,19 @@ def _note_looked(store: Store, at: time, now: datetime) -> None:
         if frequency is not Frequency.AT_ONCE
     }
     with store.read() as connection:
-        last = jobs.last_success(connection, LOOKED)
+        last = _looked_at(connection, now)
     if last is not None and last >= max(starts.values()):
         return
     with store.begin() as connection:
         for frequency, start in starts.items():
             subscribers.note_period(connection, frequency, start, now)
         jobs.note_success(connection, LOOKED, now)
+
+
+def _looked_at(connection: Connection, now: datetime) -> datetime | None:
+    """Return when it was last looked who is due; what a clock noted that was fast says nothing."""
+    last = jobs.last_success(connection, LOOKED)
+    return None if last is not None and last - now > timetable.CLOCK_MISTAKE else last
 
 
 def _due(connection: Connection, at: time, now: datetime) -> Iterator[_Due]:
@@ -230,10 +236,17 @@ def _due(connection: Connection, at: time, now: datetime) -> Iterator[_Due]:
         if person.paused_until is not None and person.paused_until > today:
             continue
         for kind, events in _sorted_by_kind(person, waiting[person.subscriber_id], told):
-            is_due = timetable.is_digest_due(person.frequency, person.digested_at, at, now)
-            if kind is MailKind.CORRECTION or is_due:
+            if kind is MailKind.CORRECTION or _is_due(person, since[person.subscriber_id], at, now):
                 digest = alerts.digest(person, kind, events, told, today=today)
                 yield _one(digest, events, since[person.subscriber_id])
+
+
+def _is_due(person: Subscriber, since: datetime, at: time, now: datetime) -> bool:
+    """Tell whether a person is told now, or should have been when it was last their turn."""
+    # A run that waited for approval, a pause, a mail that could not be written or delivered: what
+    # was there when their day came does not wait a whole month for the next.
+    was_left_over = person.digested_at is not None and since < person.digested_at
+    return was_left_over or timetable.is_digest_due(person.frequency, person.digested_at, at, now)
 
 
 def _sorted_by_kind(
@@ -257,7 +270,9 @@ def _one(digest: Digest, events: Sequence[Event], since: datetime) -> _Due:
     """Say what of it concerns no place any more, and whether a pause held it back."""
     kept = {alert.event.key for alert in digest.alerts}
     dropped = tuple(event.key for event in events if event.key not in kept)
-    if digest.subscriber.paused_until is not None:
+    paused_until = digest.subscriber.paused_until
+    # A pause that ended long ago, with nothing to tell meanwhile, has held nothing back.
+    if paused_until is not None and wording.london_date(since) < paused_until:
         digest = replace(digest, paused_from=wording.london_date(since))
     return _Due(digest=digest, dropped=dropped)
 
@@ -267,7 +282,7 @@ def _quiet(connection: Connection, at: time, now: datetime) -> list[_Due]:
     month = timetable.quiet_month(at, now)
     begins = timetable.month_start(month, at)
     ends = timetable.period_start(Frequency.MONTHLY, at, now)
-    looked_at = jobs.last_success(connection, LOOKED)
+    looked_at = _looked_at(connection, now)
     if looked_at is not None and looked_at >= ends:
         return []
     people = subscribers.unheard(connection, begins, ends)
@@ -292,7 +307,7 @@ def _write(
         batch = ordered[start : start + _BATCH]
         rendered = [(one, _rendered(letters, one.digest, now)) for one in batch]
         with store.begin() as connection:
-            n_queued += sum(_queue(connection, one, message, now) for one, message in rendered)
+            n_queued += _queue_all(connection, rendered, now)
     return n_queued
 
 
@@ -309,20 +324,44 @@ def _rendered(letters: Letters, digest: Digest, now: datetime) -> Message | None
     try:
         return letters.render(digest, now)
     except SinkwatchError as error:
-        LOG.error("compose: %s", error)  # noqa: TRY400 - one line for the operator, no traceback
-        return None
+        # Without the value that it names, which may be their postcode.
+        _complain(digest, f"{error.rule}. {error.way_out}")
+    except Exception as error:  # noqa: BLE001 - one mail that we fail at must not cost the others
+        # Without the error's own words, which may hold an address, and without its lines.
+        _complain(digest, f"{type(error).__name__}, a fault in sinkwatch")
+    return None
 
 
-def _queue(connection: Connection, due: _Due, message: Message | None, now: datetime) -> bool:
+def _complain(digest: Digest, problem: str) -> None:
+    who = digest.subscriber.subscriber_id
+    LOG.error("compose: the mail to subscriber %s waits, it cannot be written: %s", who, problem)
+
+
+def _queue_all(
+    connection: Connection, rendered: Sequence[tuple[_Due, Message | None]], now: datetime
+) -> int:
+    """Queue what was rendered, for each who is still there."""
+    ids = {due.digest.subscriber.subscriber_id for due, _ in rendered}
+    here = {person.subscriber_id: person for person in subscribers.some(connection, ids)}
+    n_queued = 0
+    for due, message in rendered:
+        person = due.digest.subscriber
+        stored.drop(connection, person.subscriber_id, due.dropped)
+        present = here.get(person.subscriber_id)
+        if message is None or present is None:
+            continue
+        if _queue(connection, present, message, now):
+            n_queued += 1
+            _end_pause(connection, present, person.paused_until)
+    return n_queued
+
+
+def _queue(connection: Connection, person: Subscriber, message: Message, now: datetime) -> bool:
     """Queue a message and mark what it tells, both or neither."""
-    person = due.digest.subscriber
-    stored.drop(connection, person.subscriber_id, due.dropped)
-    if message is None:
-        return False
     with connection.begin_nested() as both:
         goes_at = timetable.after_night(now) if person.is_quiet_at_night else now
         is_ours = (
-            subscribers.is_there(connection, person.subscriber_id)
+            subscribers.is_at(connection, person.subscriber_id, message.recipient)
             and outbox.enqueue(connection, message, now, goes_at)
             and stored.mark_told(
                 connection,
@@ -334,6 +373,10 @@ def _queue(connection: Connection, due: _Due, message: Message | None, now: date
         )
         if not is_ours:
             both.rollback()  # another worker told it, or the person has left meanwhile
-        elif person.paused_until is not None:
-            subscribers.choose(connection, replace(person, paused_until=None))
     return is_ours
+
+
+def _end_pause(connection: Connection, person: Subscriber, paused_until: date | None) -> None:
+    """Forget a pause that is over, unless another was chosen while the mail was written."""
+    if paused_until is not None and person.paused_until == paused_until:
+        subscribers.choose(connection, replace(person, paused_until=None))

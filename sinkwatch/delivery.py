@@ -8,11 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch import erasures, signup
+from sinkwatch import signup
 from sinkwatch.errors import DeliveryError, SinkwatchError
-from sinkwatch.notify import addresses
 from sinkwatch.notify.replies import RelayError, Stage, Verdict
-from sinkwatch.store import claims, jobs, subscribers, suppressions, throttles
+from sinkwatch.store import claims, subscribers, throttles
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -144,10 +143,15 @@ def _sent(mailer: Mailer, message: Message) -> SinkwatchError | None:
 
 def _mark_sent(services: Services, connection: Connection, message: Message) -> None:
     claims.mark_sent(connection, message.message_id, services.clock())
-    throttle = throttles.get(connection, _domain(message))
-    if throttle.width < throttles.MOST_WIDTH:
+    domain = _domain(message)
+    if throttles.get(connection, domain).width >= throttles.MOST_WIDTH:
+        return
+    # Read anew now that nobody else can change it: another worker may just have paused it.
+    throttle = throttles.locked(connection, domain)
+    if throttle.paused_until is None or throttle.paused_until <= services.clock():
         # One more at a time for each that was taken, since the domain asked for patience.
-        throttles.keep(connection, replace(throttle, width=throttle.width + 1, problem=""))
+        width = min(throttle.width + 1, throttles.MOST_WIDTH)
+        throttles.keep(connection, replace(throttle, width=width, problem=""))
 
 
 def _note(services: Services, store: Store, claimed: Claimed, error: SinkwatchError) -> None:
@@ -157,7 +161,7 @@ def _note(services: Services, store: Store, claimed: Claimed, error: SinkwatchEr
         _mark(connection, verdict, claimed, str(error), now)
         _pause(connection, error, message, now)
     if verdict is Verdict.NO_SUCH_RECIPIENT:
-        _stop_writing_to(services, store, message.recipient)
+        signup.give_up(services, store, message.recipient)
     elif verdict is Verdict.REFUSED:
         _count_soft_bounce(services, store, message.recipient, error)
 
@@ -224,20 +228,6 @@ def _paused(error: RelayError, domain: str) -> tuple[str, timedelta, int] | None
 
 def _domain(message: Message) -> str:
     return message.recipient.rpartition("@")[2].lower()
-
-
-def _stop_writing_to(services: Services, store: Store, address: str) -> None:
-    """Never write again to a dead address. Who has moved to another since is left in peace."""
-    person = _person(store, address)
-    if person is not None:
-        signup.leave_by_id(services, store, person.subscriber_id, suppressions.BOUNCED)
-        return
-    digest, now = addresses.address_hmac(services.secret(), address), services.clock()
-    erasures.note(services, erasures.What.BOUNCED, digest)
-    with store.begin() as connection:
-        suppressions.suppress(connection, digest, suppressions.BOUNCED, now)
-        if subscribers.forget_signups(connection, address):
-            jobs.note_failure(connection, signup.WIPE, now, "a request may have bytes left")
 
 
 def _count_soft_bounce(

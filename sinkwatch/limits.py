@@ -55,6 +55,7 @@ def count_post(services: Services, connection: Connection, client: str, now: dat
     LimitError
         If there were too many from there, or too many mails went to anybody.
     """
+    signups.count_alone(connection)
     for most, within in MAILS_IN_ALL:
         if signups.tallied(connection, _ALL, now - within) >= most:
             raise _refusal(within, is_closed=True)
@@ -85,6 +86,7 @@ def may_mail(services: Services, connection: Connection, email: str, now: dateti
     may
         False if the address, or everybody together, has had its share.
     """
+    signups.count_alone(connection)
     bucket = f"mail:{addresses.address_hmac(services.secret(), _folded(email))}"
     bounds = ((bucket, MAILS_TO_AN_ADDRESS), (_ALL, MAILS_IN_ALL))
     for name, limits in bounds:
@@ -93,6 +95,27 @@ def may_mail(services: Services, connection: Connection, email: str, now: dateti
     for name, _ in bounds:
         signups.tally(connection, name, now)
     return True
+
+
+def is_closed(connection: Connection, now: datetime) -> bool:
+    """
+    Tell whether so many mails went to anybody that forms are refused for now.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+    now
+        Time, UTC.
+
+    Returns
+    -------
+    is_closed
+        True until enough of them lie far enough back.
+    """
+    return any(
+        signups.tallied(connection, _ALL, now - within) >= most for most, within in MAILS_IN_ALL
+    )
 
 
 def _refusal(within: timedelta, *, is_closed: bool) -> LimitError:

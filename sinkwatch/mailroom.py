@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
+import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import compose, delivery, erasures, intake, reminders, signup, survey
+from sinkwatch.errors import SinkwatchError, StoreError
 from sinkwatch.store import jobs, retention
 
 if TYPE_CHECKING:
@@ -57,13 +59,29 @@ def work(
         If the database cannot be used.
     """
     now = services.clock()
+    _wipe(store, now)  # before anything that may take long
     signup.handle(services, store)
-    reminders.remind(services, store, now)
-    compose.compose(services, store, surveyed or functools.cache(lambda: _surveyed(services)), now)
+    found = surveyed or functools.cache(lambda: _surveyed(services))
+    _apart("what is to be asked waits", lambda: reminders.remind(services, store, now))
+    _apart("what is due waits", lambda: compose.compose(services, store, found, now))
     n_delivered = delivery.deliver(services, store, services.mailer(), until=now + _ROUND)
     _tidy(services, store, now)
-    _wipe(store, now)
+    _wipe(store, services.clock())
     return n_delivered
+
+
+def _apart(what: str, act: Callable[[], object]) -> None:
+    """Do one part of a round; whatever it fails at, the other mail goes out all the same."""
+    try:
+        act()
+    except StoreError:
+        raise
+    except SinkwatchError as error:
+        LOG.error("mailroom: %s, it cannot be written: %s", what, error)  # noqa: TRY400 - one line for the operator, no traceback
+    except Exception as error:  # noqa: BLE001 - as above
+        # Without the error's own words, which may hold an address.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        LOG.error("mailroom: %s: %s, a fault in sinkwatch\n%s", what, type(error).__name__, trace)  # noqa: TRY400
 
 
 def _surveyed(services: Services) -> Surveyed:
@@ -92,6 +110,14 @@ def _wipe(store: Store, now: datetime) -> None:
     last = wanted.last_success_at
     if last is not None and last <= now < last + _WIPE_EVERY:
         return
-    store.checkpoint()
+    try:
+        store.checkpoint()
+    except StoreError as error:
+        # A copy is being made, or someone reads for long: the next round tries again, and the
+        # mail goes out meanwhile.
+        LOG.warning("mailroom: erased bytes are not wiped yet: %s", error)
+        return
     with store.begin() as connection:
-        jobs.note_success(connection, signup.WIPE, now)
+        # Somebody who left while we wiped is not done yet.
+        if jobs.get(connection, signup.WIPE) == wanted:
+            jobs.note_success(connection, signup.WIPE, now)

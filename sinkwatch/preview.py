@@ -27,6 +27,7 @@ from sinkwatch.model import (
     DEFAULT_TOPICS,
     PLANNING_KINDS,
     Alert,
+    ApplicationStatus,
     Assessment,
     Change,
     Digest,
@@ -217,12 +218,12 @@ def would_have(services: Services, store: Store, surveyed: survey.Surveyed, wish
     )
     someone = _someone(place, wish.radius_m, wish.topics, now)
     with store.read() as connection:
-        recorded = stored.since(connection, now - _YEAR)
+        recorded = tuple(_standing(stored.since(connection, now - _YEAR)))
     known = {event.subject for event in recorded}
     before = [
         event
         for event in (
-            *_applications_now(surveyed.findings, now, within=_YEAR),
+            *_applications_since(surveyed.findings, now, wording.london_date(now) - _YEAR),
             *_records_of(surveyed.findings, wording.london_date(now) - _YEAR),
         )
         if event.subject not in known
@@ -236,6 +237,16 @@ def would_have(services: Services, store: Store, surveyed: survey.Surveyed, wish
 
 
 _YEAR: Final = timedelta(days=365)
+
+
+def _standing(recorded: Sequence[Event]) -> Iterator[Event]:
+    """Leave out what was taken back later, of events the newest first."""
+    retracted: set[str] = set()
+    for event in recorded:
+        if event.kind is EventKind.RETRACTED:
+            retracted.add(event.subject)
+        elif event.subject not in retracted:
+            yield event
 
 
 def _unknown(findings: Findings) -> Iterator[str]:
@@ -258,6 +269,25 @@ def _records_of(findings: Findings, since: date) -> list[Event]:
         replace(_record_example(row), happened="A record has been added to the inventory.")
         for row in recent.to_dict("records")
     ]
+
+
+def _applications_since(findings: Findings, now: datetime, since: date) -> Iterator[Event]:
+    """Return what came in, and what was decided, since a day; what has no date is told too."""
+    facts = changes_of.application_facts(findings.applications)
+    for event in _applications_now(findings, now, within=_YEAR):
+        known = facts[event.subject]
+        received_on, decided_on = (str(known[name] or "") for name in ("received_on", "decided_on"))
+        if received_on >= since.isoformat() or not (received_on or decided_on):
+            yield event
+        if decided_on >= since.isoformat() and known["status"] in _DECIDED:
+            yield replace(
+                event,
+                kind=EventKind.APPLICATION_DECIDED,
+                happened=f'It was decided: "{known["status_text"] or known["status"]}".',
+            )
+
+
+_DECIDED: Final = frozenset({ApplicationStatus.APPROVED, ApplicationStatus.REFUSED})
 
 
 def _applications_now(

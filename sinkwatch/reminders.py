@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch import signup, wording
+from sinkwatch import limits, signup, wording
 from sinkwatch.notify import addresses, notices
 from sinkwatch.store import brakes, jobs, outbox, subscribers, suppressions, throttles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+    from sqlalchemy import Connection
 
     from sinkwatch.services import Services
     from sinkwatch.store import Store
@@ -55,7 +57,7 @@ def _tell_operator(services: Services, store: Store, now: datetime) -> int:
     if not services.settings.operator:
         return 0
     with store.read() as connection:
-        told = list(_standing(brakes.waiting(connection), throttles.paused(connection, now), now))
+        told = list(_standing(connection, now))
     if not told:
         return 0
     with store.begin() as connection:
@@ -78,10 +80,10 @@ def _tell_operator(services: Services, store: Store, now: datetime) -> int:
         )
 
 
-def _standing(
-    waiting: tuple[brakes.Brake, ...], paused: tuple[throttles.Throttle, ...], now: datetime
-) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    for brake in waiting:
+def _standing(connection: Connection, now: datetime) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Say what waits for the operator: under which key it is told once, subject and lines."""
+    day = wording.london_date(now).isoformat()
+    for brake in brakes.waiting(connection):
         yield (
             f"operator:brake:{brake.run_id}",
             f"Run {brake.run_id} waits for you",
@@ -92,9 +94,18 @@ def _standing(
                 f"`sinkwatch outbox discard {brake.run_id}` lets nobody hear of it.",
             ),
         )
-    for throttle in paused:
+    if limits.is_closed(connection, now):
+        yield (
+            f"operator:closed:{day}",
+            "Sign-up is closed for now",
+            (
+                "Within an hour as many mails went out that confirm requests as may be.",
+                "Until there are fewer, forms are refused.",
+                "It opens again by itself. Somebody may be sending forms in other people's names.",
+            ),
+        )
+    for throttle in throttles.paused(connection, now):
         if throttle.domain == throttles.ALL:
-            day = wording.london_date(now).isoformat()
             yield (
                 f"operator:stopped:{day}",
                 "Mail stands still",
@@ -109,6 +120,8 @@ def _ask_again(services: Services, store: Store, now: datetime) -> int:
         return 0
     n_queued = 0
     with store.begin() as connection:
+        # Nobody's mails end for want of an answer to a question that expired on its way.
+        subscribers.forget_unasked(connection, notices.STILL_THERE)
         for person in subscribers.old_consents(connection, now - ASK_AGAIN_AFTER):
             message = notices.still_there(
                 person,

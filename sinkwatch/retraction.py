@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def retract(services: Services, event_key: str, because: str) -> int:
     """
-    Let everyone who was told an event be told that it was wrong.
+    Let everyone who was told an event be told that it was wrong, and nobody else hear of it.
 
     Parameters
     ----------
@@ -31,12 +31,13 @@ def retract(services: Services, event_key: str, because: str) -> int:
     Returns
     -------
     n_told
-        Subscribers who will be told, at once, however rarely they want mail.
+        Subscribers who will be told, at once, however rarely they want mail; nobody is told the
+        same words twice.
 
     Raises
     ------
     StoreError
-        If there is no such event, it was told to nobody, or there are no words for it.
+        If there is no such event, or there are no words for it.
     """
     words = wording.trimmed(wording.clean(because), 600)
     now = services.clock()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import collections
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sinkwatch import signup
 from sinkwatch.model import SubscriberId
 from sinkwatch.notify import returned
 from sinkwatch.notify.replies import Verdict
-from sinkwatch.store import outbox, suppressions
+from sinkwatch.store import outbox, subscribers, suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,39 +62,53 @@ def _act(services: Services, store: Store, found: returned.Returned) -> str:
     if isinstance(found, returned.Leaving):
         return _left(services, store, found.subscriber_id, suppressions.UNSUBSCRIBED)
     if isinstance(found, returned.Complaint):
-        who = found.subscriber_id or _owner(store, found.message_local)
-        return _left(services, store, who, suppressions.COMPLAINED)
+        return _complained(services, store, found)
     return _bounced(services, store, found)
 
 
 def _bounced(services: Services, store: Store, bounce: returned.Bounce) -> str:
-    who = _owner(store, bounce.message_local)
     with store.begin() as connection:
+        address = outbox.recipient(connection, bounce.message_local)
         is_first = outbox.note_bounce(connection, bounce.message_local, services.clock())
-    if who is None:
-        return "about somebody who has left"
+    if not address:
+        return _GONE
     if not is_first:
         return "read before"
     if bounce.verdict is Verdict.NO_SUCH_RECIPIENT:
-        return _left(services, store, who, suppressions.BOUNCED)
+        signup.give_up(services, store, address)
+        return suppressions.BOUNCED
     if not bounce.is_soft:
         # Told and no more: anybody could forge a report on a mail of their own that names a fault
         # of ours, and one such mail must not stop the queue.
         LOG.warning("returns: a mail came back with %s, which is about us", bounce.status)
         return "bounced for a reason that is not the recipient's"
-    is_end = signup.soft_bounce(services, store, SubscriberId(who))
+    return _bounced_for_now(services, store, address)
+
+
+def _bounced_for_now(services: Services, store: Store, address: str) -> str:
+    """Count a bounce against whoever has the address now, who need not be who had it then."""
+    with store.read() as connection:
+        person = subscribers.of_address(connection, address)
+    if person is None:
+        return _GONE
+    is_end = signup.soft_bounce(services, store, person.subscriber_id)
     return suppressions.BOUNCED if is_end else "bounced for now"
+
+
+def _complained(services: Services, store: Store, complaint: returned.Complaint) -> str:
+    """Write no more to where the mail was: a confirmation may have come unasked for, too."""
+    with store.read() as connection:
+        address = outbox.recipient(connection, complaint.message_local or "")
+    if not address:
+        return _left(services, store, complaint.subscriber_id, suppressions.COMPLAINED)
+    signup.suppress(services, store, address, suppressions.COMPLAINED)
+    return suppressions.COMPLAINED
 
 
 def _left(services: Services, store: Store, who: str | None, reason: str) -> str:
     if who is None or not signup.leave_by_id(services, store, SubscriberId(who), reason):
-        return "about somebody who has left"
+        return _GONE
     return reason
 
 
-def _owner(store: Store, message_local: str | None) -> str | None:
-    """Return who a message went to, by the part of its id before the @."""
-    if not message_local:
-        return None
-    with store.read() as connection:
-        return outbox.owner(connection, message_local)
+_GONE: Final = "about somebody who has left"

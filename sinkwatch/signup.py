@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -26,13 +27,15 @@ from sinkwatch.notify.tokens import Purpose
 from sinkwatch.store import jobs, outbox, signups, subscribers, suppressions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from sinkwatch.services import Services
     from sinkwatch.store import Store
+
+LOG = logging.getLogger(__name__)
 
 CONFIRM_WITHIN: Final = timedelta(hours=48)
 """How long a link that confirms is good (sinkwatch mail rules)."""
@@ -136,6 +139,8 @@ def resend(services: Services, store: Store, *, email: str, client: str) -> None
     """
     Ask for the mail that confirms the newest request of an address once more.
 
+    The link of the earlier mail stays as good as it was: whichever of them is pressed first acts.
+
     Parameters
     ----------
     services
@@ -159,9 +164,7 @@ def resend(services: Services, store: Store, *, email: str, client: str) -> None
         limits.count_post(services, connection, client, now)
         waiting = signups.latest(connection, address)
         if waiting is not None:
-            again = replace(waiting.signup, signup_id=secrets.token_hex(_ID_BYTES), created_at=now)
-            signups.take(connection, waiting.signup.signup_id)
-            signups.add(connection, replace(waiting, signup=again))
+            signups.ask_again(connection, waiting.signup.signup_id, now)
 
 
 def _keep(services: Services, store: Store, signup: Signup, client: str) -> None:
@@ -187,13 +190,17 @@ def consent_record(signup: Signup, form: str) -> dict[str, Any]:
     consent
         JSON-able values; the time of the confirmation is added when it comes.
     """
-    words = wording.consent_text([place.postcode for place in signup.wanted])
+    return _record([place.postcode for place in signup.wanted], form, signup.created_at)
+
+
+def _record(postcodes: Sequence[str], form: str, at: datetime) -> dict[str, Any]:
+    words = wording.consent_text(postcodes)
     return {
         "for": words,
         "version": wording.CONSENT_VERSION,
         "sha256": hashlib.sha256(words.encode()).hexdigest(),
         "form": form,
-        "asked_at": signup.created_at.isoformat(),
+        "asked_at": at.isoformat(),
     }
 
 
@@ -217,14 +224,30 @@ def handle(services: Services, store: Store) -> int:
     now = services.clock()
     with store.read() as connection:
         waiting = signups.unhandled(connection, _HANDLED_AT_ONCE)
-    n_queued = 0
-    for request in waiting:
+    return sum(_handled(services, store, request.signup, now) for request in waiting)
+
+
+def _handled(services: Services, store: Store, signup: Signup, now: datetime) -> bool:
+    """Queue the mail about one request; one that we fail at must not cost the others theirs."""
+    try:
         with store.begin() as connection:
-            n_queued += _handle(services, connection, request.signup, now)
-    return n_queued
+            return _handle(services, connection, signup, now)
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        # Without the error's own words, which may hold the address.
+        problem = f"{type(error).__name__}, a fault in sinkwatch"
+        LOG.error("signup: request %s gets no mail: %s", signup.signup_id, problem)  # noqa: TRY400
+    with store.begin() as connection:
+        signups.note_handled(connection, signup.signup_id, now)
+    return False
 
 
 def _handle(services: Services, connection: Connection, signup: Signup, now: datetime) -> bool:
+    # First of all, as whoever asks for the mail again does: neither waits for the other's row.
+    signups.count_alone(connection)
+    if signup.purpose is SignupPurpose.OWN_PAGE:
+        return _link_to_own_page(services, connection, signup, now)
     if not signups.note_handled(connection, signup.signup_id, now):
         return False
     digest = _hmac(services, signup.email)
@@ -234,15 +257,19 @@ def _handle(services: Services, connection: Connection, signup: Signup, now: dat
     if not limits.may_mail(services, connection, signup.email, now):
         return False
     known = subscribers.of_address(connection, signup.email) is not None
+    message_id = services.new_message_id()
     message = notices.confirmation(
         signup,
         sender=services.sender(),
         area=services.area,
         is_known=known,
-        message_id=services.new_message_id(),
+        message_id=message_id,
         at=now,
     )
-    return outbox.enqueue(connection, message, now)
+    # That it is queued once for each asking, `note_handled` sees to; one that was asked for again
+    # says the same and must not be refused for it.
+    asked_again = replace(message, dedupe_key=f"{message.dedupe_key}:{message_id}")
+    return outbox.enqueue(connection, asked_again, now)
 
 
 def pending(services: Services, store: Store, token: str) -> Signup | None:
@@ -295,9 +322,9 @@ def confirm(services: Services, store: Store, token: str) -> Subscriber | None:
     Raises
     ------
     TokenError
-        If the link is forged, damaged or too old.
-    StoreError
-        If the new address of a change is subscribed itself.
+        If the link is forged, damaged or too old, or what it asks for cannot be done as things
+        stand: the new address is subscribed itself, or there are too many places. Nothing is lost
+        then, and it may be pressed again.
     """
     signup_id = _unsigned(services, Purpose.CONFIRM, token, CONFIRM_WITHIN)
     now = services.clock()
@@ -309,7 +336,14 @@ def confirm(services: Services, store: Store, token: str) -> Subscriber | None:
         consent = {**request.consent, "confirmed_at": now.isoformat()}
         if request.signup.purpose is SignupPurpose.CHANGE_ADDRESS:
             return _move(services, connection, request.signup, now)
-        return _settle(connection, request.signup, consent, now)
+        try:
+            return _settle(connection, request.signup, consent, now)
+        except PlaceError as error:
+            raise TokenError(
+                "this link",
+                f"would add {error.value}, which {error.rule}",
+                "Remove a place on your own page, then open the link again",
+            ) from error
 
 
 def _settle(
@@ -330,10 +364,21 @@ def _settle(
         )
         subscribers.add(connection, person, consent)
         return person
+    _refuse_too_many(known, wanted)
     for place in wanted:
         subscribers.add_place(connection, known.subscriber_id, place, consent)
     (person,) = subscribers.some(connection, [known.subscriber_id])
     return person
+
+
+def _refuse_too_many(known: Subscriber, wanted: Iterable[Subscription]) -> None:
+    held = {place.postcode for place in known.subscriptions}
+    if len(held.union(place.postcode for place in wanted)) > max(MOST_PLACES, len(held)):
+        raise PlaceError(
+            f"an {MOST_PLACES + 1}th place",
+            f"is more than the {MOST_PLACES} of one person",
+            "Remove one first",
+        )
 
 
 def _move(
@@ -344,9 +389,27 @@ def _move(
     if not found:
         return None
     before = found[0]
-    # A back-up restored later must not write to the address that was left.
-    erasures.note(services, erasures.What.ERASED, _hmac(services, before.email))
+    holder = subscribers.of_address(connection, signup.email)
+    if holder is not None and holder.subscriber_id != before.subscriber_id:
+        raise TokenError(
+            "this link",
+            "leads to an address that has a subscription of its own",
+            "Stop the mails to one of the two addresses, then open the link again",
+        )
     subscribers.change_address(connection, before.subscriber_id, signup.email, now)
+    # Whoever was being asked whether they still want mail has just said so.
+    subscribers.renew(connection, before.subscriber_id, now)
+    if holder is None:  # else it is the same mailbox, written in another case
+        _leave_address(services, connection, before, now)
+    return replace(before, email=signup.email, confirmed_at=now)
+
+
+def _leave_address(
+    services: Services, connection: Connection, before: Subscriber, now: datetime
+) -> None:
+    """Tell an address that was left that mail goes elsewhere now, and write there no more."""
+    # A back-up restored later must not write to it.
+    erasures.note(services, erasures.What.ERASED, _hmac(services, before.email))
     told = notices.address_changed(
         before.email,
         sender=services.sender(),
@@ -354,8 +417,8 @@ def _move(
         message_id=services.new_message_id(),
         at=now,
     )
-    outbox.enqueue(connection, told, now)
-    return replace(before, email=signup.email, confirmed_at=now)
+    # Theirs, so that it goes with them if they are erased.
+    outbox.enqueue(connection, replace(told, subscriber_id=before.subscriber_id), now)
 
 
 def leave(services: Services, store: Store, token: str) -> None:
@@ -424,7 +487,10 @@ def soft_bounce(services: Services, store: Store, subscriber_id: SubscriberId) -
         before, on = subscribers.bounce_score(connection, subscriber_id)
         score = scores.score_after(before, on, today)
         if not scores.is_spent(score):
-            subscribers.score_bounce(connection, subscriber_id, score, today)
+            # Never an earlier day than is noted: with a clock that was set back, each of the days
+            # that come twice would count twice.
+            last = today if on is None else max(on, today)
+            subscribers.score_bounce(connection, subscriber_id, score, last)
             return False
     return _erase(services, store, subscriber_id, suppressions.BOUNCED)
 
@@ -442,6 +508,37 @@ def _erase(services: Services, store: Store, subscriber_id: SubscriberId, reason
         erasures.note(services, _logged(reason), digest, subscriber_id=subscriber_id)
         _want_wiped(connection, now)
     return True
+
+
+def give_up(services: Services, store: Store, email: str) -> bool:
+    """
+    Never write again to a dead address; who has moved to another since is left in peace.
+
+    Parameters
+    ----------
+    services
+        Clock and secret.
+    store
+        The open store.
+    email
+        Canonical address.
+
+    Returns
+    -------
+    was_subscribed
+        Whether it was somebody's.
+    """
+    with store.read() as connection:
+        person = subscribers.of_address(connection, email)
+    if person is not None:
+        return _erase(services, store, person.subscriber_id, suppressions.BOUNCED)
+    digest, now = _hmac(services, email), services.clock()
+    with store.begin() as connection:
+        suppressions.suppress(connection, digest, suppressions.BOUNCED, now)
+        erasures.note(services, erasures.What.BOUNCED, digest)
+        if subscribers.forget_signups(connection, email):
+            _want_wiped(connection, now)
+    return False
 
 
 def _logged(reason: str) -> erasures.What:
@@ -475,12 +572,12 @@ def subscriber_of(services: Services, store: Store, token: str) -> Subscriber:
     Raises
     ------
     TokenError
-        If the link is forged, damaged or too old, or they have left.
+        If the link is forged, damaged or too old, or they have left that address.
     """
-    subscriber_id = _unsigned(services, Purpose.MANAGE, token, MANAGE_WITHIN)
+    own = _unsigned(services, Purpose.MANAGE, token, MANAGE_WITHIN)
     with store.read() as connection:
-        found = subscribers.some(connection, [SubscriberId(subscriber_id)])
-    if not found:
+        found = subscribers.some(connection, [SubscriberId(own.rpartition("-")[0])])
+    if not found or services.sender().own_page_id(found[0]) != own:
         raise TokenError("this link", "belongs to no subscription any more", "Subscribe anew")
     return found[0]
 
@@ -499,20 +596,21 @@ def manage_token(services: Services, subscriber: Subscriber) -> str:
     Returns
     -------
     token
-        Good for `MANAGE_WITHIN`.
+        Good for `MANAGE_WITHIN`, and as long as they have that address.
     """
-    signer = services.sender().signer
-    return signer.sign(Purpose.MANAGE, subscriber.subscriber_id, at=services.clock())
+    return services.sender().manage_token(subscriber, services.clock())
 
 
 def send_manage_link(services: Services, store: Store, *, email: str, client: str) -> None:
     """
     Mail the link to their own page to an address, if it is subscribed.
 
+    Whether it is, is looked up when the mail is written: here the same takes the same time.
+
     Parameters
     ----------
     services
-        Clock, secret and sender.
+        Clock and secret.
     store
         The open store.
     email
@@ -527,20 +625,32 @@ def send_manage_link(services: Services, store: Store, *, email: str, client: st
     LimitError
         If this client, or everyone together, has asked too often.
     """
-    address, now = addresses.address(email), services.clock()
-    with store.begin() as connection:
-        limits.count_post(services, connection, client, now)
-        person = subscribers.of_address(connection, address)
-        if person is None or not limits.may_mail(services, connection, address, now):
-            return
-        message = notices.manage_link(
-            person,
-            sender=services.sender(),
-            area=services.area,
-            message_id=services.new_message_id(),
-            at=now,
-        )
-        outbox.enqueue(connection, message, now)
+    signup = Signup(
+        signup_id=secrets.token_hex(_ID_BYTES),
+        email=addresses.address(email),
+        purpose=SignupPurpose.OWN_PAGE,
+        created_at=services.clock(),
+    )
+    _keep(services, store, signup, client)
+
+
+def _link_to_own_page(
+    services: Services, connection: Connection, signup: Signup, now: datetime
+) -> bool:
+    """Queue the link for whoever has the address; who asked, and for which, is forgotten."""
+    if signups.take(connection, signup.signup_id) is None:
+        return False
+    person = subscribers.of_address(connection, signup.email)
+    if person is None or not limits.may_mail(services, connection, signup.email, now):
+        return False
+    message = notices.manage_link(
+        person,
+        sender=services.sender(),
+        area=services.area,
+        message_id=services.new_message_id(),
+        at=now,
+    )
+    return outbox.enqueue(connection, message, now)
 
 
 def set_place(services: Services, store: Store, subscriber: Subscriber, wish: Wish) -> None:
@@ -565,19 +675,9 @@ def set_place(services: Services, store: Store, subscriber: Subscriber, wish: Wi
     """
     now = services.clock()
     place = subscription(services, wish, now)
-    postcodes = {held.postcode for held in subscriber.subscriptions}
-    if place.postcode not in postcodes and len(postcodes) >= MOST_PLACES:
-        raise PlaceError(
-            f"an {MOST_PLACES + 1}th place",
-            f"is more than the {MOST_PLACES} of one person",
-            "Remove one first",
-        )
-    consent = {
-        "for": wording.consent_text([place.postcode]),
-        "version": wording.CONSENT_VERSION,
-        "form": "own page",
-        "confirmed_at": now.isoformat(),
-    }
+    _refuse_too_many(subscriber, (place,))
+    record = _record([place.postcode], "own page", now)
+    consent = {**record, "confirmed_at": now.isoformat()}
     with store.begin() as connection:
         subscribers.add_place(connection, subscriber.subscriber_id, place, consent)
 
@@ -651,6 +751,25 @@ def choose(
     )
     with store.begin() as connection:
         subscribers.choose(connection, chosen)
+
+
+def resume(services: Services, store: Store, subscriber: Subscriber) -> None:
+    """
+    End a pause today; the next mail then says that it was held back, and since when.
+
+    Parameters
+    ----------
+    services
+        With the clock.
+    store
+        The open store.
+    subscriber
+        Who.
+    """
+    today = wording.london_date(services.clock())
+    if subscriber.paused_until is not None and subscriber.paused_until > today:
+        with store.begin() as connection:
+            subscribers.choose(connection, replace(subscriber, paused_until=today))
 
 
 def renew(services: Services, store: Store, subscriber: Subscriber) -> None:
@@ -794,7 +913,7 @@ def add(  # noqa: PLR0913 - the options of the command
     ConfigError
         If the address is not one mailbox.
     PlaceError
-        If the postcode is not held or lies outside the area.
+        If the postcode is not held or lies outside the area, or there are too many places.
     StoreError
         If the address is subscribed there already.
     """
@@ -889,8 +1008,10 @@ def suppress(services: Services, store: Store, email: str, reason: str) -> int:
         if person is not None:
             subscribers.erase(connection, person.subscriber_id)
         subscribers.forget_signups(connection, address)
+        subscribers.forget_mails(connection, address)
         suppressions.suppress(connection, digest, reason, now)
         erasures.note(services, _logged(reason), digest)
+        _want_wiped(connection, now)  # by the mailroom, should it fail here
     store.checkpoint()
     return int(person is not None)
 

@@ -411,8 +411,8 @@ def clean(text: str) -> str:
     text
         On one line.
     """
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())  # most of what there is, and nothing in it to take out
+    if text.isprintable():  # most of what there is, and nothing in it to take out
+        return unicodedata.normalize("NFC", " ".join(text.split()))
     spaced = (" " if character.isspace() else character for character in text)
     shown = (character for character in spaced if unicodedata.category(character) not in _UNSHOWN)
     # Composed last: what was taken out may have stood between a letter and its accent.

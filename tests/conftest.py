@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +18,10 @@ from hypothesis import settings
 from sinkwatch import config, signup, sources, survey
 from sinkwatch.model import DEFAULT_TOPICS, Frequency, Subscriber, Topic
 from sinkwatch.services import Services
+from sinkwatch.store import Store, sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sinkwatch.model import Area, Findings, Inputs
 
@@ -24,6 +30,9 @@ settings.register_profile("sinkwatch", deadline=None)
 settings.load_profile("sinkwatch")
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - each session makes a folder of its own there
+ENOUGH_BYTES = 4 * 2**30
 
 
 CORE = frozenset(
@@ -49,12 +58,58 @@ CORE = frozenset(
 )
 
 
+def pytest_configure() -> None:
+    """Write where nothing waits for a disk, if there is room: whoever says where is obeyed."""
+    if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the pure core by the file that they stand in."""
     here = Path(__file__).parent
     for item in items:
         if item.path.parent == here and item.path.name in CORE:
             item.add_marker(pytest.mark.core)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_are_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let each new database be a copy of one that has its tables, but in the tests of the store."""
+    make_empty = sqlite._make_empty  # noqa: SLF001 - the one step to which all that is new comes
+
+    @functools.cache
+    def made() -> Path:
+        path = tmp_path_factory.mktemp("tables") / "sinkwatch.db"
+        make_empty(path)
+        Store.open(f"sqlite:///{path}", now=NOW).close()
+        return path
+
+    def make(path: Path) -> None:
+        if os.environ.get("PYTEST_CURRENT_TEST", "").startswith("tests/store/"):
+            make_empty(path)
+            return
+        handle, unnamed = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        os.close(handle)
+        try:
+            shutil.copyfile(made(), unnamed)
+            with suppress(FileExistsError):
+                os.link(unnamed, path)
+        finally:
+            Path(unnamed).unlink()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "_make_empty", make)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_are_compiled_once() -> Iterator[None]:
+    """Let branca, which compiles each text that folium writes, keep what it has compiled."""
+    from branca import element  # noqa: PLC0415 - by the time that a test runs, not for a list of them
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(element, "Template", functools.lru_cache(512)(element.Template))
+        yield
 
 
 class Clock:
@@ -102,6 +157,14 @@ def an_installation(folder: Path, clock: Clock, **changed: object) -> Services:
         clock=clock,
         wait=lambda seconds: clock.move(seconds=seconds),
     )
+
+
+def move_in(there: Path, folder: Path) -> None:
+    """Copy an installation as it stands, which is quicker than to run it anew."""
+    shutil.copytree(there, folder, symlinks=True, dirs_exist_ok=True)
+    with closing(sqlite3.connect(folder / "var" / "sinkwatch.db")) as connection, connection:
+        moved = (f"{there}/", f"{folder}/")
+        connection.execute("UPDATE snapshots SET path = replace(path, ?, ?)", moved)
 
 
 def subscribe(  # noqa: PLR0913 - each by its name

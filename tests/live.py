@@ -6,9 +6,7 @@ import csv
 import email
 import email.policy
 import json
-import shutil
-import sqlite3
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +19,7 @@ from sinkwatch.services import Services
 from sinkwatch.sources.bgs import geosure
 from sinkwatch.sources.ordnance_survey import code_point, open_names, open_uprn, openmap_local
 from sinkwatch.sources.ordnance_survey.open_names_rows import COLUMNS
-from tests.conftest import NOW, Clock
+from tests.conftest import NOW, Clock, move_in
 from tests.peers import idox, pygeoapi
 from tests.peers.environment_agency import (
     STAGE,
@@ -336,10 +334,7 @@ def a_world(peers: Peers, folder: Path, clock: Clock) -> World:
 def again(first: World, folder: Path) -> World:
     """Copy an installation as it stands, and go on from there at the time it has."""
     there = first.services.settings.state_folder.parent
-    shutil.copytree(there, folder, symlinks=True)
-    with closing(sqlite3.connect(folder / "var" / "sinkwatch.db")) as connection, connection:
-        moved = (f"{there}/", f"{folder}/")
-        connection.execute("UPDATE snapshots SET path = replace(path, ?, ?)", moved)
+    move_in(there, folder)
     return a_world(first.peers, folder, Clock(first.clock()))
 
 

@@ -18,7 +18,7 @@ from sinkwatch.model import EventKind, Outcome, SourceStatus
 from sinkwatch.notify.mail import MemoryMailer
 from sinkwatch.notify.replies import RelayError, Verdict
 from sinkwatch.store import outbox
-from tests.conftest import subscribe, subscribers
+from tests.conftest import NOW, Clock, an_installation, move_in, subscribe, subscribers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,17 +53,21 @@ ON_THE_MART = {
 }
 
 
+def written(path: Path, *rows: dict[str, str]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
 @pytest.fixture
 def planning(tmp_path: Path) -> Callable[..., Path]:
     """Write a planning file; each row names only what matters to the case."""
     path = tmp_path / "applications.csv"
 
     def write(*rows: dict[str, str]) -> Path:
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-        return path
+        return written(path, *rows)
 
     return write
 
@@ -230,16 +234,25 @@ class TestDryRun:
         assert pipeline.run(services).n_delivered == 1
 
 
+@pytest.fixture(scope="module")
+def held_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One message queued, none delivered: the folder for mails is a file."""
+    folder = tmp_path_factory.mktemp("held-up")
+    file = written(folder / "applications.csv", ON_THE_MART)
+    services = an_installation(folder, Clock(NOW), planning=[file])
+    subscribe(services)
+    services.settings.mails().write_text("in the way")
+    report = pipeline.run(services)
+    assert (report.n_queued, report.n_delivered, report.n_waiting) == (1, 0, 1)
+    return folder
+
+
 class TestDelivery:
     @pytest.fixture
-    def waiting(self, installation: Installation, planning: Callable[..., Path]) -> Services:
-        """One message queued, none delivered: the folder for mails is a file."""
-        services = installation(planning=[planning(ON_THE_MART)])
-        subscribe(services)
-        services.settings.mails().write_text("in the way")
-        report = pipeline.run(services)
-        assert (report.n_queued, report.n_delivered, report.n_waiting) == (1, 0, 1)
-        return services
+    def waiting(self, held_up: Path, installation: Installation, tmp_path: Path) -> Services:
+        """Return a copy of it."""
+        move_in(held_up, tmp_path)
+        return installation(planning=[tmp_path / "applications.csv"])
 
     def test_a_message_that_could_not_be_handed_over_waits_and_goes_later(
         self,

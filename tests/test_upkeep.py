@@ -12,12 +12,12 @@ import pytest
 from sinkwatch import config, pipeline, upkeep
 from sinkwatch.errors import ConfigError, SourceError
 from sinkwatch.model import SourceStatus
+from tests.conftest import NOW, Clock, an_installation, move_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sinkwatch.services import Services
-    from tests.conftest import Clock
 
 TITLES = "reference,description,status\n"
 
@@ -33,7 +33,6 @@ class Installation:
 
     def __init__(self, services: Services, file: Path, clock: Clock) -> None:
         self.services, self.file, self.clock = services, file, clock
-        self.run(applications(40))
 
     def run(self, content: str) -> pipeline.RunReport:
         self.file.write_text(content)
@@ -50,9 +49,26 @@ class Installation:
         return state.status, state.n_rows
 
 
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """One for all tests, each of which has a copy of it."""
+    folder, clock = tmp_path_factory.mktemp("first"), Clock(NOW)
+    file = folder / "applications.csv"
+    made = Installation(an_installation(folder, clock, planning=[file]), file, clock)
+    made.run(applications(40))
+    return made
+
+
 @pytest.fixture
-def installed(installation: Callable[..., Services], tmp_path: Path, clock: Clock) -> Installation:
-    file = tmp_path / "applications.csv"
+def installed(
+    first_run: Installation,
+    installation: Callable[..., Services],
+    tmp_path: Path,
+    clock: Clock,
+) -> Installation:
+    move_in(first_run.file.parent, tmp_path)
+    clock.now = first_run.clock.now
+    file = tmp_path / first_run.file.name
     return Installation(installation(planning=[file]), file, clock)
 
 

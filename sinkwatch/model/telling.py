@@ -55,10 +55,11 @@ class Frequency(enum.StrEnum):
 
 
 class SignupPurpose(enum.StrEnum):
-    """What a request asks to be done once its address has confirmed it."""
+    """What a request asks for: once its address has confirmed it, but for a mail with a link."""
 
     SUBSCRIBE = "subscribe"
     CHANGE_ADDRESS = "change_address"
+    OWN_PAGE = "own_page"
 
 
 class MailKind(enum.StrEnum):

@@ -24,6 +24,9 @@ CONFIRM_WITHIN: Final = timedelta(hours=48)
 MANAGE_WITHIN: Final = timedelta(days=90)
 """How long the mail says that its link opens one's own page (sinkwatch mail rules)."""
 
+STILL_THERE: Final = "still-there"
+"""How the dedupe key of a mail begins that asks whether its reader still wants ours."""
+
 _MOST_LINE: Final = 1_000
 _MOST_LINES: Final = 200
 
@@ -181,7 +184,7 @@ def manage_link(
                 "have everything erased."
             ),
         ),
-        link=("Open your page", sender.manage_url(subscriber.subscriber_id, at)),
+        link=("Open your page", sender.manage_url(subscriber, at)),
         after=(
             (
                 f"The link is good for {MANAGE_WITHIN.days} days. Whoever has it can change these "
@@ -242,7 +245,7 @@ def still_there(  # noqa: PLR0913 - all that goes into one mail, each by its nam
             ),
             "To go on, open your page and press the button there.",
         ),
-        link=("Open your page", sender.manage_url(subscriber.subscriber_id, at)),
+        link=("Open your page", sender.manage_url(subscriber, at)),
         after=(
             (
                 f"Without an answer the e-mails end on {wording.date_text(ends_on)}, and what we "
@@ -253,7 +256,7 @@ def still_there(  # noqa: PLR0913 - all that goes into one mail, each by its nam
     )
     to = Addressee(
         email=subscriber.email,
-        dedupe_key=f"still-there:{subscriber.subscriber_id}:{ends_on.isoformat()}",
+        dedupe_key=f"{STILL_THERE}:{subscriber.subscriber_id}:{ends_on.isoformat()}",
         subscriber_id=subscriber.subscriber_id,
         leave_token=sender.leave_token(subscriber.subscriber_id, at),
     )

@@ -96,7 +96,7 @@ def message(  # noqa: PLR0913 - all that goes into one mail, each by its name
         contact=sender.contact,
         public_url=sender.public_url,
         unsubscribe_url=sender.leave_url(token),
-        manage_url=sender.manage_url(subscriber.subscriber_id, at),
+        manage_url=sender.manage_url(subscriber, at),
         figures=tuple(letter.Figure(cid=inline.cid, alt=alt) for inline, alt in drawn),
     )
     text, html = letter.bodies(digest, context, frame, today)

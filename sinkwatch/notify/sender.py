@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sinkwatch import wording
 from sinkwatch.errors import ConfigError
@@ -13,7 +13,9 @@ from sinkwatch.notify.tokens import Purpose, Signer
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sinkwatch.model import Area, SubscriberId
+    from sinkwatch.model import Area, Subscriber, SubscriberId
+
+_ADDRESS_DIGITS: Final = 16  # 64 bits: the id beside it is signed, nobody gets to try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +127,50 @@ class Sender:
         """
         return f"{self.public_url}/u/{token}"
 
-    def manage_url(self, subscriber_id: SubscriberId, at: datetime) -> str:
+    def own_page_id(self, subscriber: Subscriber) -> str:
+        """
+        Return what the link to a person's own page names: them, at the address they have now.
+
+        Who has the mails of an address that they have left must not change anything any more.
+
+        Parameters
+        ----------
+        subscriber
+            Whose page.
+
+        Returns
+        -------
+        public_id
+            Their id, a hyphen and the beginning of a keyed hash of the address.
+        """
+        digest = addresses.address_hmac(self.signer.secret, subscriber.email)
+        return f"{subscriber.subscriber_id}-{digest[:_ADDRESS_DIGITS]}"
+
+    def manage_token(self, subscriber: Subscriber, at: datetime) -> str:
+        """
+        Sign the way to a person's own page.
+
+        Parameters
+        ----------
+        subscriber
+            Whose.
+        at
+            When, aware.
+
+        Returns
+        -------
+        token
+            Of no use once they have another address.
+        """
+        return self.signer.sign(Purpose.MANAGE, self.own_page_id(subscriber), at=at)
+
+    def manage_url(self, subscriber: Subscriber, at: datetime) -> str:
         """
         Return the page on which one changes what one hears of.
 
         Parameters
         ----------
-        subscriber_id
+        subscriber
             Whose.
         at
             When it is signed, aware.
@@ -139,9 +178,9 @@ class Sender:
         Returns
         -------
         url
-            Signed for that person.
+            Signed for that person at that address.
         """
-        return f"{self.public_url}/m/{self.signer.sign(Purpose.MANAGE, subscriber_id, at=at)}"
+        return f"{self.public_url}/m/{self.manage_token(subscriber, at)}"
 
     def confirm_url(self, signup_id: str, at: datetime) -> str:
         """

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, distinct, func, insert, select, update
+from sqlalchemy import delete, distinct, func, insert, or_, select, update
 
 from sinkwatch.model import Event, EventKind, SubscriberId
-from sinkwatch.store.tables import alerts, brakes, events
+from sinkwatch.store.tables import alerts, brakes, events, subscribers
 from sinkwatch.wording import london_date
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy import Connection, Row, Select
@@ -92,19 +94,43 @@ def queue(
     n_concerned
         How many subscribers hear of anything.
     """
-    rows = [
-        {
-            "subscriber_id": who,
-            "event_key": key,
-            "subject": subjects[key],
-            "run_id": run_id,
-            "at": at,
-        }
-        for who, key in pairs
-    ]
-    if rows:
-        connection.execute(insert(alerts), rows)
-    return len({row["subscriber_id"] for row in rows})
+    people: set[SubscriberId] = set()
+    left = iter(pairs)
+    while some := list(itertools.islice(left, _ROWS_AT_ONCE)):
+        there = _still_there(connection, {who for who, _ in some})
+        rows = [
+            {
+                "subscriber_id": who,
+                "event_key": key,
+                "subject": subjects[key],
+                "run_id": run_id,
+                "at": at,
+            }
+            for who, key in some
+            if who in there
+        ]
+        if rows:
+            connection.execute(insert(alerts), rows)
+        people |= there
+    return len(people)
+
+
+def _still_there(
+    connection: Connection, people: Collection[SubscriberId]
+) -> frozenset[SubscriberId]:
+    """Return those who have not left meanwhile, and keep them from it until we are done."""
+    # SQLite has one writer and leaves the lock out. On PostgreSQL one who left since they were
+    # read would cost everybody else the whole run.
+    found: set[SubscriberId] = set()
+    for part in _parts(people):
+        theirs = (
+            select(subscribers.c.subscriber_id)
+            .where(subscribers.c.subscriber_id.in_(part))
+            .order_by(subscribers.c.subscriber_id)
+            .with_for_update(read=True, key_share=True)
+        )
+        found.update(SubscriberId(who) for who in connection.execute(theirs).scalars())
+    return frozenset(found)
 
 
 def waiting(connection: Connection) -> dict[SubscriberId, tuple[Event, ...]]:
@@ -138,7 +164,7 @@ def waiting(connection: Connection) -> dict[SubscriberId, tuple[Event, ...]]:
 
 def oldest_waiting(connection: Connection) -> dict[SubscriberId, datetime]:
     """
-    Return since when something waits to be told to each subscriber.
+    Return since when something waits to be told to each subscriber, as `waiting` has it.
 
     Parameters
     ----------
@@ -150,11 +176,8 @@ def oldest_waiting(connection: Connection) -> dict[SubscriberId, datetime]:
     since
         UTC, by subscriber; those for whom nothing waits are not there.
     """
-    oldest = (
-        select(alerts.c.subscriber_id, func.min(alerts.c.at))
-        .where(alerts.c.message_id.is_(None))
-        .group_by(alerts.c.subscriber_id)
-    )
+    waiting = _waiting().with_only_columns(alerts.c.subscriber_id, func.min(alerts.c.at))
+    oldest = waiting.group_by(alerts.c.subscriber_id)
     return {SubscriberId(who): at for who, at in connection.execute(oldest)}
 
 
@@ -237,14 +260,17 @@ def release(connection: Connection, message_ids: Collection[str]) -> int:
     n_released
         Alerts that wait again.
     """
-    if not message_ids:
-        return 0
-    again = (
-        update(alerts)
-        .where(alerts.c.message_id.in_(sorted(message_ids)))
-        .values(message_id=None, told_at=None)
+    return sum(
+        connection.execute(
+            update(alerts)
+            # What was told before events were kept cannot be told anew.
+            .where(
+                alerts.c.message_id.in_(part), alerts.c.event_key.in_(select(events.c.event_key))
+            )
+            .values(message_id=None, told_at=None)
+        ).rowcount
+        for part in _parts(message_ids)
     )
-    return connection.execute(again).rowcount
 
 
 def told(
@@ -265,17 +291,69 @@ def told(
     told
         Day, Europe/London, by subscriber and subject.
     """
-    chosen = (
+    latest = (
         select(alerts.c.subscriber_id, alerts.c.subject, func.max(alerts.c.told_at).label("at"))
         .where(alerts.c.told_at.is_not(None))
         .group_by(alerts.c.subscriber_id, alerts.c.subject)
     )
-    if subjects is not None:
-        chosen = chosen.where(alerts.c.subject.in_(sorted(subjects)))
+    asked = (
+        [latest]
+        if subjects is None
+        else [latest.where(alerts.c.subject.in_(part)) for part in _parts(subjects)]
+    )
     return {
         (SubscriberId(row.subscriber_id), row.subject): london_date(row.at)
-        for row in connection.execute(chosen)
+        for query in asked
+        for row in connection.execute(query)
     }
+
+
+def heard(
+    connection: Connection, subjects: Collection[str]
+) -> dict[tuple[SubscriberId, str], date]:
+    """
+    Return who was told of each subject, or will be by what waits.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+    subjects
+        Of which.
+
+    Returns
+    -------
+    heard
+        Day on which it was found for them, Europe/London, by subscriber and subject.
+    """
+    found = select(
+        alerts.c.subscriber_id, alerts.c.subject, func.max(alerts.c.at).label("at")
+    ).group_by(alerts.c.subscriber_id, alerts.c.subject)
+    return {
+        (SubscriberId(row.subscriber_id), row.subject): london_date(row.at)
+        for part in _parts(subjects)
+        for row in connection.execute(found.where(alerts.c.subject.in_(part)))
+    }
+
+
+def forget_waiting(connection: Connection, event_key: str) -> int:
+    """
+    Let nobody hear of an event who was not told yet.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    event_key
+        Its key.
+
+    Returns
+    -------
+    n_forgotten
+        Alerts that will not be told.
+    """
+    gone = delete(alerts).where(alerts.c.event_key == event_key, alerts.c.message_id.is_(None))
+    return connection.execute(gone).rowcount
 
 
 def told_of_event(connection: Connection, event_key: str) -> dict[tuple[SubscriberId, str], date]:
@@ -345,7 +423,7 @@ def get(connection: Connection, event_key: str) -> Event | None:
 
 def since(connection: Connection, at: datetime) -> tuple[Event, ...]:
     """
-    Return what changed since a time.
+    Return what changed since a time, but for runs that wait for a person or were discarded.
 
     Parameters
     ----------
@@ -359,7 +437,14 @@ def since(connection: Connection, at: datetime) -> tuple[Event, ...]:
     events
         The newest first.
     """
-    rows = select(events).where(events.c.at >= at).order_by(events.c.at.desc(), events.c.event_key)
+    untold = select(brakes.c.run_id).where(
+        or_(brakes.c.ended_at.is_(None), brakes.c.ending == "discarded")
+    )
+    rows = (
+        select(events)
+        .where(events.c.at >= at, events.c.run_id.not_in(untold))
+        .order_by(events.c.at.desc(), events.c.event_key)
+    )
     return tuple(_event(row) for row in connection.execute(rows))
 
 
@@ -417,17 +502,23 @@ def _waiting() -> Select[Any]:
 
 
 def _known(connection: Connection, keys: Collection[str]) -> set[str]:
-    """Return which keys are recorded; asked in parts, since a statement has so many variables."""
+    """Return which keys are recorded."""
     known: set[str] = set()
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), _PART):
-        part = ordered[start : start + _PART]
+    for part in _parts(keys):
         found = select(events.c.event_key).where(events.c.event_key.in_(part))
         known.update(connection.execute(found).scalars())
     return known
 
 
+def _parts(values: Collection[str]) -> Iterator[list[str]]:
+    """Part what a query asks for, in order, since a statement has so many variables."""
+    ordered = sorted(values)
+    for start in range(0, len(ordered), _PART):
+        yield ordered[start : start + _PART]
+
+
 _PART: Final = 500
+_ROWS_AT_ONCE: Final = 10_000
 
 
 def _content(event: Event) -> dict[str, Any]:

@@ -6,25 +6,24 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import case, exists, func, literal, or_, select, update
+from sqlalchemy import and_, bindparam, case, exists, func, literal, or_, select, update
 
 from sinkwatch.model import MailKind, Message, MessageId, Outcome, SubscriberId
-from sinkwatch.store import alerts, throttles
+from sinkwatch.store import alerts, tables, throttles
 from sinkwatch.store.tables import alerts as told
-from sinkwatch.store.tables import messages, subscribers
+from sinkwatch.store.tables import is_on_the_way, messages, subscribers, waits_to_go
 from sinkwatch.store.tables import throttles as throttle_rows
 from sinkwatch.wording import london_date
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
 CRASHES_UNTIL_PARKED: Final = 3
 """A message on whose way the sender died this often is set aside, so that the rest goes on
 (sinkwatch mail rules)."""
-
-_WAITING: Final = (Outcome.CREATED, Outcome.TEMPORARY_FAILURE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,41 +91,8 @@ def claim(connection: Connection, now: datetime, lease: timedelta, pace: Pace) -
     _free(connection, now)
     if throttles.locked(connection, throttles.ALL).stands(now):
         return None
-    candidate = messages.alias("candidate")
-    # SQLite has one writer and leaves the locking clause out; on PostgreSQL two senders at
-    # once would otherwise wait for one another, and then both take the same row.
-    next_one = (
-        select(candidate.c.message_id)
-        .outerjoin(subscribers, subscribers.c.subscriber_id == candidate.c.subscriber_id)
-        .where(
-            candidate.c.state.in_(_WAITING),
-            candidate.c.due_at <= now,
-            candidate.c.expires_at > now,
-            or_(
-                subscribers.c.paused_until.is_(None),
-                subscribers.c.paused_until <= london_date(now),
-                candidate.c.kind.not_in(_HELD_BY_A_PAUSE),
-            ),
-            *_may_be_written_to(candidate, now),
-        )
-        .order_by(
-            candidate.c.priority, candidate.c.due_at, candidate.c.created_at, candidate.c.message_id
-        )
-        .limit(1)
-        .with_for_update(of=candidate, skip_locked=True)
-        .scalar_subquery()
-    )
-    taken = (
-        update(messages)
-        .where(messages.c.message_id == next_one)
-        .values(
-            state=Outcome.SENDING,
-            attempts=messages.c.attempts + 1,
-            claimed_until=now + lease,
-        )
-        .returning(messages)
-    )
-    row = connection.execute(taken).one_or_none()
+    taken = {"now": now, "today": london_date(now), "until": now + lease}
+    row = connection.execute(_TAKE, taken).one_or_none()
     if row is None:
         return None
     _keep_pace(connection, row.domain, now, pace)
@@ -152,45 +118,116 @@ def wait_s(connection: Connection, now: datetime) -> float | None:
     all_of_it = throttles.get(connection, throttles.ALL)
     if all_of_it.paused_until is not None and all_of_it.paused_until > now:
         return None
-    domains = (
-        select(messages.c.domain)
-        .where(
-            messages.c.state.in_(_WAITING), messages.c.due_at <= now, messages.c.expires_at > now
-        )
-        .distinct()
+    paused = select(throttle_rows.c.domain).where(throttle_rows.c.paused_until > now)
+    due = and_(
+        waits_to_go(messages),
+        messages.c.due_at <= now,
+        messages.c.expires_at > now,
+        messages.c.domain.not_in(paused),
     )
-    found = [throttles.get(connection, name) for name in connection.execute(domains).scalars()]
-    ready = [
-        max((at for at in (one.next_at, all_of_it.next_at) if at is not None), default=now)
-        for one in found
-        if one.paused_until is None or one.paused_until <= now
-    ]
-    # Not at all: nobody else's message is waited for, and one that is held back comes later.
-    waits = [(at - now).total_seconds() for at in ready if at > now]
-    return min(waits, default=None)
+    if not connection.execute(select(exists().where(due))).scalar_one():
+        return None
+    if all_of_it.next_at is not None and all_of_it.next_at > now:
+        return (all_of_it.next_at - now).total_seconds()
+    # Nobody else's message is waited for, and neither is one that is held back for longer.
+    soonest = select(func.min(throttle_rows.c.next_at)).where(
+        throttle_rows.c.next_at > now,
+        exists().where(due, messages.c.domain == throttle_rows.c.domain),
+    )
+    at: datetime | None = connection.execute(soonest).scalar_one()
+    return None if at is None else (at - now).total_seconds()
 
 
 _HELD_BY_A_PAUSE: Final = (MailKind.CORRECTION, MailKind.ALERT, MailKind.DIGEST, MailKind.QUIET)
 
 
-def _may_be_written_to(candidate: FromClause, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a domain is not paused, not too soon, and not busy enough."""
-    stands = exists().where(
-        throttle_rows.c.domain == candidate.c.domain,
-        or_(throttle_rows.c.paused_until > now, throttle_rows.c.next_at > now),
+# Made once and not for each message, which takes longer than the database does.
+
+_NOW: Final = bindparam("now", type_=tables.UtcDateTime())
+_TODAY: Final = bindparam("today", type_=tables.Day())
+
+# Neither of these two looks at the message, so that each is worked out once for all that wait.
+_STANDING: Final = select(throttle_rows.c.domain).where(
+    or_(throttle_rows.c.paused_until > _NOW, throttle_rows.c.next_at > _NOW)
+)
+"""Query for the domains that are paused, or written to too lately."""
+
+_on_the_way: Final = messages.alias("on_the_way")
+_BUSY: Final = (
+    select(_on_the_way.c.domain)
+    .outerjoin(throttle_rows, throttle_rows.c.domain == _on_the_way.c.domain)
+    .where(is_on_the_way(_on_the_way))
+    .group_by(_on_the_way.c.domain)
+    .having(
+        func.count()
+        >= func.coalesce(func.min(throttle_rows.c.width), literal(throttles.MOST_WIDTH))
     )
-    on_the_way = messages.alias("on_the_way")
-    n_on_the_way = (
-        select(func.count())
-        .where(on_the_way.c.state == Outcome.SENDING, on_the_way.c.domain == candidate.c.domain)
-        .scalar_subquery()
+)
+"""Query for the domains to which as many messages are on their way as may be."""
+
+_candidate: Final = messages.alias("candidate")
+_NEXT: Final = (
+    select(_candidate.c.message_id)
+    .outerjoin(subscribers, subscribers.c.subscriber_id == _candidate.c.subscriber_id)
+    .where(
+        waits_to_go(_candidate),
+        _candidate.c.due_at <= _NOW,
+        _candidate.c.expires_at > _NOW,
+        or_(
+            subscribers.c.paused_until.is_(None),
+            subscribers.c.paused_until <= _TODAY,
+            _candidate.c.kind.not_in(_HELD_BY_A_PAUSE),
+        ),
+        _candidate.c.domain.not_in(_STANDING),
+        _candidate.c.domain.not_in(_BUSY),
     )
-    width = (
-        select(throttle_rows.c.width)
-        .where(throttle_rows.c.domain == candidate.c.domain)
-        .scalar_subquery()
+    .order_by(
+        _candidate.c.priority,
+        _candidate.c.due_at,
+        _candidate.c.created_at,
+        _candidate.c.message_id,
     )
-    return ~stands, n_on_the_way < func.coalesce(width, literal(throttles.MOST_WIDTH))
+    .limit(1)
+    # SQLite has one writer and leaves this out. On PostgreSQL one that is just being erased would
+    # otherwise be waited for.
+    .with_for_update(of=_candidate, skip_locked=True)
+)
+"""Query for the message to send next; the index of the queue gives the order."""
+
+_TAKE: Final = (
+    update(messages)
+    .where(messages.c.message_id == _NEXT.scalar_subquery())
+    .values(
+        state=Outcome.SENDING,
+        attempts=messages.c.attempts + 1,
+        claimed_until=bindparam("until", type_=tables.UtcDateTime()),
+    )
+    .returning(messages)
+)
+
+_left_behind: Final = messages.alias("left_behind")
+_CRASHES: Final = messages.c.crashes + 1
+_FREE: Final = (
+    update(messages)
+    .where(
+        messages.c.message_id.in_(
+            select(_left_behind.c.message_id)
+            .where(is_on_the_way(_left_behind), _left_behind.c.claimed_until <= _NOW)
+            # One whose sender is marking it in this moment did come back.
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(
+        state=case(
+            (_CRASHES >= CRASHES_UNTIL_PARKED, Outcome.PARKED.value),
+            else_=Outcome.TEMPORARY_FAILURE.value,
+        ),
+        crashes=_CRASHES,
+        claimed_until=None,
+        may_have_arrived=True,
+        last_problem="the sender stopped before it had an answer",
+    )
+)
 
 
 def _keep_pace(connection: Connection, domain: str, now: datetime, pace: Pace) -> None:
@@ -317,16 +354,59 @@ def expire(connection: Connection, now: datetime) -> int:
         How many.
     """
     _free(connection, now)
+    return _give_up(connection, and_(waits_to_go(messages), messages.c.expires_at <= now))
+
+
+def withdraw(connection: Connection, subscriber_id: SubscriberId) -> int:
+    """
+    Give up what waits to go to a person, whose address is about to change.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    subscriber_id
+        Who; what it was to tell waits to be told again, unless it may have arrived.
+
+    Returns
+    -------
+    n_withdrawn
+        How many.
+    """
+    theirs = and_(waits_to_go(messages), messages.c.subscriber_id == subscriber_id)
+    return _give_up(connection, theirs)
+
+
+def _give_up(connection: Connection, condition: ColumnElement[bool]) -> int:
+    """Let messages go no more; what no relay ever took is told with the next mail."""
     expired = (
         update(messages)
-        .where(messages.c.state.in_(_WAITING), messages.c.expires_at <= now)
+        .where(condition)
         .values(state=Outcome.EXPIRED)
         .returning(messages.c.message_id, messages.c.may_have_arrived)
     )
     rows = connection.execute(expired).all()
-    # What no relay ever took is told with the next mail; what may have arrived is not told twice.
-    alerts.release(connection, [row.message_id for row in rows if not row.may_have_arrived])
+    # What may have arrived is not told twice.
+    _tell_anew(connection, [row.message_id for row in rows if not row.may_have_arrived])
     return len(rows)
+
+
+def _tell_anew(connection: Connection, message_ids: Sequence[str]) -> None:
+    """Let what messages were to tell wait again, and be queued again in the very same words."""
+    for start in range(0, len(message_ids), _PART):
+        part = message_ids[start : start + _PART]
+        tells = exists().where(told.c.message_id == messages.c.message_id)
+        # Otherwise the same events to the same person would be refused as queued already.
+        anew = (
+            update(messages)
+            .where(messages.c.message_id.in_(part), tells)
+            .values(dedupe_key=messages.c.message_id)
+        )
+        connection.execute(anew)
+    alerts.release(connection, message_ids)
+
+
+_PART: Final = 500  # a statement has so many variables
 
 
 def message_of(connection: Connection, row: Row[Any]) -> Message:
@@ -366,21 +446,7 @@ def message_of(connection: Connection, row: Row[Any]) -> Message:
 
 def _free(connection: Connection, now: datetime) -> None:
     """Count a crash for every message whose sender did not come back, and let it wait or park."""
-    crashes = messages.c.crashes + 1
-    connection.execute(
-        update(messages)
-        .where(messages.c.state == Outcome.SENDING, messages.c.claimed_until <= now)
-        .values(
-            state=case(
-                (crashes >= CRASHES_UNTIL_PARKED, Outcome.PARKED.value),
-                else_=Outcome.TEMPORARY_FAILURE.value,
-            ),
-            crashes=crashes,
-            claimed_until=None,
-            may_have_arrived=True,
-            last_problem="the sender stopped before it had an answer",
-        )
-    )
+    connection.execute(_FREE, {"now": now})
 
 
 def _mark(

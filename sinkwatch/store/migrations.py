@@ -135,13 +135,15 @@ def part_people_from_places(connection: Connection) -> None:
         tables.brakes,
     ):
         table.create(connection)
-    places = [row for row in before["subscriptions"] if row["state"] == "confirmed"]
-    person = {row["email"]: row["subscription_id"] for row in reversed(places)}
-    owner = {row["subscription_id"]: person[row["email"]] for row in places}
+    confirmed = [row for row in before["subscriptions"] if row["state"] == "confirmed"]
+    # One mailbox may stand there twice, in capitals and without.
+    person = {row["email"].lower(): row["subscription_id"] for row in reversed(confirmed)}
+    owner = {row["subscription_id"]: person[row["email"].lower()] for row in confirmed}
+    places = {(owner[row["subscription_id"]], row["postcode"]): row for row in confirmed}.values()
     _insert(
         connection,
         tables.subscribers,
-        [_person(row) for row in places if row["subscription_id"] in person.values()],
+        [_person(row) for row in confirmed if row["subscription_id"] in person.values()],
     )
     _insert(connection, tables.subscriptions, [_place(row, owner) for row in places])
     mails = {row["message_id"]: row for row in before["messages"]}
@@ -206,8 +208,9 @@ def _mail(row: Mapping[str, Any], owner: Mapping[str, str]) -> dict[str, Any]:
         "kind": "alert",
         "subscriber_id": owner[row["subscription_id"]],
         "dedupe_key": row["message_id"],
-        "domain": row["recipient"].rpartition("@")[2],
-        "may_have_arrived": False,
+        "domain": row["recipient"].rpartition("@")[2].lower(),
+        # That was not noted then; better told once than twice.
+        "may_have_arrived": row["attempts"] > 0,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, or_, select, update
@@ -62,8 +62,8 @@ class OutboxRow:
 
     Attributes
     ----------
-    message_id, subscription_id
-        Which, and for whom.
+    message_id, kind
+        Which, and what it is.
     subject
         Its subject line.
     state
@@ -87,6 +87,12 @@ class OutboxRow:
     attempts: int
     last_problem: str
     sent_at: datetime | None
+
+
+_LISTED: Final = tuple(
+    messages.c[name] for name in (*(field.name for field in fields(OutboxRow)), "recipient")
+)
+"""All but the bytes, of which there may be a gigabyte."""
 
 
 def enqueue(
@@ -152,7 +158,7 @@ def listing(connection: Connection, state: str | None) -> tuple[OutboxRow, ...]:
     rows
         Oldest first. A transport's words lose the address, which replies often quote.
     """
-    chosen = select(messages).order_by(messages.c.created_at, messages.c.message_id)
+    chosen = select(*_LISTED).order_by(messages.c.created_at, messages.c.message_id)
     if state is not None:
         chosen = chosen.where(messages.c.state == state)
     return tuple(_outbox_row(row) for row in connection.execute(chosen))
@@ -211,6 +217,26 @@ def owner(connection: Connection, message_local: str) -> SubscriberId | None:
     theirs = select(messages.c.subscriber_id).where(_begins(f"{message_local}@")).limit(1)
     found = connection.execute(theirs).scalar_one_or_none()
     return None if found is None else SubscriberId(found)
+
+
+def recipient(connection: Connection, message_local: str) -> str:
+    """
+    Return the address that a message went to, which need not be its owner's any more.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+    message_local
+        Its Message-ID before the @.
+
+    Returns
+    -------
+    recipient
+        Canonical address; empty if there is no such message, or its address is forgotten.
+    """
+    address = select(messages.c.recipient).where(_begins(f"{message_local}@")).limit(1)
+    return str(connection.execute(address).scalar_one_or_none() or "")
 
 
 def note_bounce(connection: Connection, message_local: str, at: datetime) -> bool:
@@ -293,7 +319,8 @@ def _begins(start: str) -> ColumnElement[bool]:
 
 def _outbox_row(row: Row[Any]) -> OutboxRow:
     """Return a row for the list."""
-    address = re.compile(re.escape(row.recipient), re.IGNORECASE)
+    # Of an old message the address is gone; an empty one would be found everywhere.
+    address = re.compile(re.escape(row.recipient or "\0"), re.IGNORECASE)
     return OutboxRow(
         message_id=MessageId(row.message_id),
         kind=MailKind(row.kind),

@@ -53,7 +53,8 @@ def tidy(connection: Connection, now: datetime) -> int:
             messages.c.created_at < now - BODIES,
             or_(messages.c.recipient != "", messages.c.subject != ""),
         )
-        .values(recipient="", domain="", envelope_sender="", subject="", mime=b"")
+        # What a relay said goes too: it often quotes the address.
+        .values(recipient="", domain="", envelope_sender="", subject="", mime=b"", last_problem="")
     )
     steps = (
         delete(signups).where(signups.c.created_at < now - UNCONFIRMED),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from sinkwatch.model import (
     Frequency,
@@ -158,9 +158,26 @@ def note_handled(connection: Connection, signup_id: str, at: datetime) -> bool:
     return connection.execute(noted).rowcount > 0
 
 
+def ask_again(connection: Connection, signup_id: str, at: datetime) -> None:
+    """
+    Let the mail about a request be queued once more; the earlier one and its link stay.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    signup_id
+        Which.
+    at
+        Time, UTC; the request is kept as long as if it came now.
+    """
+    again = update(signups).where(signups.c.signup_id == signup_id)
+    connection.execute(again.values(handled_at=None, created_at=at))
+
+
 def latest(connection: Connection, email: str) -> Request | None:
     """
-    Return the newest request of an address, such as one whose mail is to go again.
+    Return the newest request of an address that waits for it to confirm.
 
     Parameters
     ----------
@@ -176,11 +193,31 @@ def latest(connection: Connection, email: str) -> Request | None:
     """
     row = connection.execute(
         select(signups)
-        .where(func.lower(signups.c.email) == email.lower())
+        .where(
+            func.lower(signups.c.email) == email.lower(),
+            signups.c.purpose != SignupPurpose.OWN_PAGE,
+        )
         .order_by(signups.c.created_at.desc(), signups.c.signup_id)
         .limit(1)
     ).one_or_none()
     return None if row is None else _request(row)
+
+
+def count_alone(connection: Connection) -> None:
+    """
+    Let nobody else count until the transaction ends: two at once would both find room for one.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction; call it before anything in it is changed.
+    """
+    if connection.dialect.name != "sqlite":  # there every writer is alone already
+        connection.execute(_LOCK)
+
+
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(7361942120)")
+"""Any number that no other program of the same server takes for its own advisory lock."""
 
 
 def tally(connection: Connection, bucket: str, at: datetime) -> None:

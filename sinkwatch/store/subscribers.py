@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from sinkwatch.errors import StoreError
-from sinkwatch.model import Frequency, Subscriber, SubscriberId, Subscription, SubscriptionId, Topic
-from sinkwatch.store import tables
+from sinkwatch.model import (
+    Frequency,
+    Outcome,
+    Subscriber,
+    SubscriberId,
+    Subscription,
+    SubscriptionId,
+    Topic,
+)
+from sinkwatch.store import claims, tables
 from sinkwatch.store.tables import alerts, messages, signups, subscribers, subscriptions
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import Column, ColumnElement, Connection, Row, Select
 
 _MESSAGE_COLUMNS = tuple(
     column
@@ -113,7 +121,7 @@ def add_place(
         )
     except IntegrityError:
         raise StoreError(
-            f"the place {place.postcode}",
+            "this place",
             "its radius or position is impossible, or its subscriber is gone",
             "Give a radius of 1 m to 100 km and a postcode in Great Britain",
         ) from None
@@ -193,6 +201,8 @@ def change_address(
     """
     Let mail go to another address, which has confirmed it.
 
+    What waits to go to the old one is given up: what it tells goes to the new one instead.
+
     Parameters
     ----------
     connection
@@ -220,11 +230,14 @@ def change_address(
         .values(email=email, confirmed_at=at, bounce_score=0, bounced_on=None)
     )
     try:
-        return connection.execute(moved).rowcount > 0
+        is_moved = connection.execute(moved).rowcount > 0
     except IntegrityError:
         raise StoreError(
             "the new address", "is subscribed itself", "Erase one of the two first"
         ) from None
+    # Only now that the row is ours: what another worker queues for them is seen once we have it.
+    claims.withdraw(connection, subscriber_id)
+    return is_moved
 
 
 def all_of(connection: Connection) -> tuple[Subscriber, ...]:
@@ -260,7 +273,17 @@ def some(connection: Connection, ids: Collection[SubscriberId]) -> tuple[Subscri
     subscribers
         By id, their places by postcode.
     """
-    return _people(connection, subscribers.c.subscriber_id.in_(sorted(ids))) if ids else ()
+    ordered = sorted(ids)
+    return tuple(
+        person
+        for start in range(0, len(ordered), _PART)
+        for person in _people(
+            connection, subscribers.c.subscriber_id.in_(ordered[start : start + _PART])
+        )
+    )
+
+
+_PART: Final = 500  # a statement has so many variables
 
 
 def of_address(connection: Connection, email: str) -> Subscriber | None:
@@ -279,7 +302,7 @@ def of_address(connection: Connection, email: str) -> Subscriber | None:
     subscriber
         None if nobody has it.
     """
-    found = _people(connection, func.lower(subscribers.c.email) == email.lower())
+    found = _people(connection, _is_address(subscribers.c.email, email))
     return found[0] if found else None
 
 
@@ -324,24 +347,32 @@ def note_period(
     connection.execute(update(subscribers).where(*chosen).values(digested_at=at))
 
 
-def is_there(connection: Connection, subscriber_id: SubscriberId) -> bool:
+def is_at(connection: Connection, subscriber_id: SubscriberId, email: str) -> bool:
     """
-    Tell whether a person is still subscribed.
+    Tell whether a person still has an address, and keep them from leaving or moving meanwhile.
 
     Parameters
     ----------
     connection
-        Of any transaction.
+        Of the writing transaction that queues something for them.
     subscriber_id
         Who.
+    email
+        Canonical address that it is written to.
 
     Returns
     -------
-    is_there
-        False once they have left.
+    is_at
+        False once they have left, or have another address.
     """
-    theirs = exists().where(subscribers.c.subscriber_id == subscriber_id)
-    return bool(connection.execute(select(theirs)).scalar_one())
+    # SQLite has one writer and leaves the lock out. On PostgreSQL one who left in between would
+    # make the message that follows refer to nobody, and one who moved would never get it.
+    theirs = (
+        select(subscribers.c.email)
+        .where(subscribers.c.subscriber_id == subscriber_id)
+        .with_for_update(key_share=True)
+    )
+    return connection.execute(theirs).scalar_one_or_none() == email
 
 
 def unheard(connection: Connection, begins: datetime, ends: datetime) -> tuple[Subscriber, ...]:
@@ -353,7 +384,7 @@ def unheard(connection: Connection, begins: datetime, ends: datetime) -> tuple[S
     connection
         Of any transaction.
     begins, ends
-        The stretch, UTC; who was confirmed within it is left out.
+        The stretch, UTC, its end excluded; who was confirmed within it is left out.
 
     Returns
     -------
@@ -362,7 +393,10 @@ def unheard(connection: Connection, begins: datetime, ends: datetime) -> tuple[S
     """
     something = exists().where(
         alerts.c.subscriber_id == subscribers.c.subscriber_id,
-        or_(alerts.c.told_at.is_(None), alerts.c.told_at.between(begins, ends)),
+        or_(
+            alerts.c.told_at.is_(None),
+            and_(alerts.c.told_at >= begins, alerts.c.told_at < ends),
+        ),
     )
     return _people(connection, and_(subscribers.c.confirmed_at < begins, ~something))
 
@@ -387,6 +421,36 @@ def old_consents(connection: Connection, before: datetime) -> tuple[Subscriber, 
         connection,
         and_(subscribers.c.confirmed_at < before, subscribers.c.asked_again_at.is_(None)),
     )
+
+
+def forget_unasked(connection: Connection, mails: str) -> int:
+    """
+    Let those be asked again whether they still want mail whom the question never reached.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    mails
+        How the dedupe keys of the mails begin that ask.
+
+    Returns
+    -------
+    n_forgotten
+        How many.
+    """
+    reaches = exists().where(
+        messages.c.subscriber_id == subscribers.c.subscriber_id,
+        messages.c.created_at >= subscribers.c.asked_again_at,
+        messages.c.dedupe_key.startswith(mails, autoescape=True),
+        messages.c.state.not_in((Outcome.EXPIRED, Outcome.PERMANENT_FAILURE)),
+    )
+    unasked = (
+        update(subscribers)
+        .where(subscribers.c.asked_again_at.is_not(None), ~reaches)
+        .values(asked_again_at=None)
+    )
+    return connection.execute(unasked).rowcount
 
 
 def note_asked(connection: Connection, subscriber_id: SubscriberId, at: datetime) -> None:
@@ -470,7 +534,29 @@ def erase(connection: Connection, subscriber_id: SubscriberId) -> str | None:
     if found is None:
         return None
     forget_signups(connection, str(found))
+    # Such as a confirmation of long ago, which was to nobody who was subscribed then.
+    forget_mails(connection, str(found))
     return str(found)
+
+
+def forget_mails(connection: Connection, email: str) -> int:
+    """
+    Forget every mail that went to an address or was to go there, whoever it was for.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    email
+        Canonical address; its case is folded.
+
+    Returns
+    -------
+    n_forgotten
+        How many.
+    """
+    theirs = delete(messages).where(_is_address(messages.c.recipient, email))
+    return connection.execute(theirs).rowcount
 
 
 def forget_signups(connection: Connection, email: str) -> int:
@@ -489,7 +575,7 @@ def forget_signups(connection: Connection, email: str) -> int:
     n_forgotten
         How many.
     """
-    theirs = delete(signups).where(func.lower(signups.c.email) == email.lower())
+    theirs = delete(signups).where(_is_address(signups.c.email, email))
     return connection.execute(theirs).rowcount
 
 
@@ -556,7 +642,7 @@ def export(connection: Connection, email: str) -> dict[str, Any]:
         ``email``, ``subscriber`` (None if not subscribed), ``places``, ``requests``,
         ``messages`` and ``alerts``, as values that JSON can hold; times as ISO 8601, UTC.
     """
-    is_theirs = func.lower(subscribers.c.email) == email.lower()
+    is_theirs = _is_address(subscribers.c.email, email)
     theirs = select(subscribers.c.subscriber_id).where(is_theirs)
     person = select(*(c for c in subscribers.c if c.name != "email")).where(is_theirs)
     found = _plain_rows(connection, person)
@@ -572,13 +658,18 @@ def export(connection: Connection, email: str) -> dict[str, Any]:
         "requests": _plain_rows(
             connection,
             select(*(c for c in signups.c if c.name != "email"))
-            .where(func.lower(signups.c.email) == email.lower())
+            .where(_is_address(signups.c.email, email))
             .order_by(signups.c.created_at, signups.c.signup_id),
         ),
         "messages": _plain_rows(
             connection,
             select(*_MESSAGE_COLUMNS)
-            .where(func.lower(messages.c.recipient) == email.lower())
+            .where(
+                or_(
+                    _is_address(messages.c.recipient, email),
+                    messages.c.subscriber_id.in_(theirs),
+                )
+            )
             .order_by(messages.c.created_at, messages.c.message_id),
         ),
         "alerts": _plain_rows(
@@ -588,6 +679,11 @@ def export(connection: Connection, email: str) -> dict[str, Any]:
             .order_by(alerts.c.at, alerts.c.event_key),
         ),
     }
+
+
+def _is_address(column: Column[Any], email: str) -> ColumnElement[bool]:
+    """Return the condition that an address is this one, in the words of the indexes."""
+    return func.lower(column) == email.lower()
 
 
 def _people(connection: Connection, condition: ColumnElement[bool]) -> tuple[Subscriber, ...]:

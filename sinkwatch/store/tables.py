@@ -26,6 +26,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
+    bindparam,
     func,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from enum import StrEnum
 
+    from sqlalchemy import BindParameter, ColumnElement, FromClause
     from sqlalchemy.schema import SchemaItem
     from sqlalchemy.types import TypeEngine
 
@@ -173,6 +176,9 @@ def _subscriber_column(
     )
 
 
+WAITING_TO_GO: Final = (Outcome.CREATED, Outcome.TEMPORARY_FAILURE)
+"""States of a message that is to go by itself and is with no sender."""
+
 # STRICT knows five types by name; PostgreSQL's REAL has four bytes only, hence not the same word.
 _NUMBER: Final[TypeEngine[float]] = Double().with_variant(REAL(), "sqlite")
 _LARGE_COUNT: Final = BigInteger().with_variant(Integer(), "sqlite")
@@ -284,7 +290,7 @@ subscriptions: Final = _table(
     "subscriptions",
     Column("subscription_id", Text, primary_key=True),
     _subscriber_column(index=True),
-    Column("postcode", Text, nullable=False),
+    Column("postcode", Text, nullable=False, index=True),
     Column("radius_m", _NUMBER, nullable=False),
     Column("easting", _NUMBER, nullable=False),
     Column("northing", _NUMBER, nullable=False),
@@ -343,7 +349,7 @@ alerts: Final = _table(
     "alerts",
     _subscriber_column(primary_key=True),
     Column("event_key", Text, primary_key=True),  # outlives the event: no reference
-    Column("subject", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),
     Column("run_id", Integer, nullable=False, index=True),
     Column("at", UtcDateTime, nullable=False),
     Column("message_id", Text, index=True),  # outlives the message: no reference
@@ -384,9 +390,67 @@ messages: Final = _table(
     CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent"),
     _not_negative("attempts"),
     _not_negative("crashes"),
-    Index(None, "state", "priority", "due_at"),
+    Index(None, "created_at", "state"),
 )
-"""The outbox."""
+"""The outbox. No index begins with the state: SQLite would take it to be the way to the few that
+wait, and then sort them all for each one that is claimed."""
+Index("ix_messages_recipient", func.lower(messages.c.recipient))
+
+
+def is_on_the_way(outbox: FromClause) -> ColumnElement[bool]:
+    """
+    Return the condition that a sender has a message, in the words of the index below.
+
+    Parameters
+    ----------
+    outbox
+        `messages`, or an alias of it.
+
+    Returns
+    -------
+    condition
+        As `waits_to_go` gives it.
+    """
+    word: BindParameter[str] = bindparam(None, Outcome.SENDING, literal_execute=True)
+    return and_(outbox.c.state == word)
+
+
+def waits_to_go(outbox: FromClause) -> ColumnElement[bool]:
+    """
+    Return the condition that a message is to go by itself, in the words of the index below.
+
+    Parameters
+    ----------
+    outbox
+        `messages`, or an alias of it.
+
+    Returns
+    -------
+    condition
+        With its states written out: to a parameter neither database could fit the index.
+    """
+    words: BindParameter[tuple[str, ...]] = bindparam(
+        None, WAITING_TO_GO, expanding=True, literal_execute=True
+    )
+    return and_(outbox.c.state.in_(words))
+
+
+_IS_WAITING: Final = messages.c.state.in_(WAITING_TO_GO)
+_IS_ON_THE_WAY: Final = messages.c.state == Outcome.SENDING
+
+Index(
+    "ix_messages_queue",
+    *(messages.c[name] for name in ("priority", "due_at", "created_at", "message_id")),
+    *(messages.c[name] for name in ("domain", "expires_at")),  # looked at on the way
+    sqlite_where=_IS_WAITING,
+    postgresql_where=_IS_WAITING,
+)
+Index(
+    "ix_messages_on_the_way",
+    *(messages.c[name] for name in ("domain", "claimed_until")),
+    sqlite_where=_IS_ON_THE_WAY,
+    postgresql_where=_IS_ON_THE_WAY,
+)
 
 throttles: Final = _table(
     "throttles",
@@ -500,4 +564,6 @@ def insert_new(
         Whether it was inserted.
     """
     insert = _INSERTS[connection.dialect.name](table).values(**row)
-    return bool(connection.execute(insert.on_conflict_do_nothing(index_elements=key)).rowcount)
+    # Not the row count: psycopg's is -1 after an INSERT, which is true.
+    new = insert.on_conflict_do_nothing(index_elements=key).returning(table.c[key[0]])
+    return connection.execute(new).first() is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from sinkwatch.store.tables import throttles, upsert
 
@@ -89,7 +89,7 @@ def get(connection: Connection, domain: str) -> Throttle:
 
 def locked(connection: Connection, domain: str) -> Throttle:
     """
-    Return how a domain is to be treated, and let no other sender look until we are done.
+    Return how a domain is to be treated, and let no other sender claim until we are done.
 
     Parameters
     ----------
@@ -103,10 +103,7 @@ def locked(connection: Connection, domain: str) -> Throttle:
     throttle
         As `get` returns it.
     """
-    if connection.dialect.name != "sqlite":  # there every writer is alone already
-        connection.execute(
-            select(throttles.c.domain).where(throttles.c.domain == domain).with_for_update()
-        )
+    _be_alone(connection)
     return get(connection, domain)
 
 
@@ -121,6 +118,7 @@ def keep(connection: Connection, throttle: Throttle) -> None:
     throttle
         All of it.
     """
+    _be_alone(connection)
     row: dict[str, Any] = {
         name: getattr(throttle, name)
         for name in ("domain", "next_at", "paused_until", "width", "problem")
@@ -166,3 +164,18 @@ def lift(connection: Connection) -> int:
         Notes forgotten.
     """
     return connection.execute(delete(throttles)).rowcount
+
+
+def _be_alone(connection: Connection) -> None:
+    """
+    Let nobody else claim or change a note until the transaction ends.
+
+    One lock for all: two senders that took the notes of two domains each in their own order would
+    wait for one another for ever, and a row that is not there yet cannot be locked.
+    """
+    if connection.dialect.name != "sqlite":  # there every writer is alone already
+        connection.execute(_LOCK)
+
+
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(7361942119)")
+"""Any number that no other program of the same server takes for its own advisory lock."""

@@ -255,7 +255,7 @@ def test_the_times_that_mails_name_are_those_that_links_last() -> None:
 def test_the_link_opens_ones_own_page(notice: Notice, signer: Signer, name: str) -> None:
     message = notice(name)
     (token,) = set(re.findall(r"https://ripon\.example\.org/m/([\w.-]+)", text_of(message)))
-    assert signer.unsign(Purpose.MANAGE, token, now=AT) == "5ub5cr1b3r"
+    assert signer.unsign(Purpose.MANAGE, token, now=AT).partition("-")[0] == "5ub5cr1b3r"
     assert message.subscriber_id == "5ub5cr1b3r"
 
 

@@ -107,7 +107,7 @@ def test_the_links_of_the_mail_carry_a_token_for_one_thing_each(
 ) -> None:
     for form in (text_of(message), html_of(message)):
         (token,) = re.findall(rf"https://ripon\.example\.org/{path}/([\w.-]+)", form)
-        assert signer.unsign(purpose, token, now=AT) == "5ub5cr1b3r"
+        assert signer.unsign(purpose, token, now=AT).partition("-")[0] == "5ub5cr1b3r"
 
 
 def test_headers_that_programs_read_are_never_encoded_as_words(message: Message) -> None:

@@ -14,22 +14,31 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from sinkwatch.model import (
+    Event,
+    EventKind,
+    MailKind,
     Message,
     MessageId,
+    Outcome,
+    Signup,
+    SignupPurpose,
     Snapshot,
     SourceSpec,
     SourceState,
     SourceStatus,
+    Subscriber,
+    SubscriberId,
     Subscription,
     SubscriptionId,
 )
-from sinkwatch.store import Store, outbox, subscriptions
+from sinkwatch.store import Store, alerts, outbox, runs, subscribers, tables
 from sinkwatch.store.tables import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
@@ -180,10 +189,9 @@ def a_state() -> Callable[..., SourceState]:
 
 
 @pytest.fixture
-def a_subscription() -> Callable[..., Subscription]:
-    def build(subscription_id: str = "s1", **values: object) -> Subscription:
+def a_place() -> Callable[..., Subscription]:
+    def build(subscription_id: str = "s1-home", **values: object) -> Subscription:
         fields: dict[str, object] = {
-            "email": f"{subscription_id}@example.org",
             "postcode": "HG4 1HS",
             "radius_m": 500.0,
             "easting": 431_600.0,
@@ -196,55 +204,131 @@ def a_subscription() -> Callable[..., Subscription]:
 
 
 @pytest.fixture
-def a_message() -> Callable[..., Message]:
-    def build(
-        message_id: str = "<m1@example.org>", to: str = "s1", tells: Sequence[str] = ("event-1",)
-    ) -> Message:
-        return Message(
-            message_id=MessageId(message_id),
-            subscription_id=SubscriptionId(to),
-            recipient=f"{to}@example.org",
-            envelope_sender="bounces@example.org",
-            subject="1 change near HG4 1HS",
-            mime=b"Subject: 1 change near HG4 1HS\r\n\r\nText\r\n",
-            event_keys=tuple(tells),
-        )
+def a_subscriber(a_place: Callable[..., Subscription]) -> Callable[..., Subscriber]:
+    """A person with one place, at HG4 1HS, unless other places are given."""
+
+    def build(subscriber_id: str = "s1", **values: object) -> Subscriber:
+        fields: dict[str, object] = {
+            "email": f"{subscriber_id}@example.org",
+            "subscriptions": (a_place(f"{subscriber_id}-home"),),
+            "confirmed_at": NOW,
+        }
+        return Subscriber(subscriber_id=SubscriberId(subscriber_id), **(fields | values))
 
     return build
 
 
 @pytest.fixture
-def subscribed(
-    store: Store, a_subscription: Callable[..., Subscription]
-) -> Callable[..., Subscription]:
-    """Add a confirmed subscription to the store."""
+def a_signup(a_place: Callable[..., Subscription]) -> Callable[..., Signup]:
+    def build(signup_id: str = "r1", **values: object) -> Signup:
+        fields: dict[str, object] = {
+            "email": f"{signup_id}@example.org",
+            "purpose": SignupPurpose.SUBSCRIBE,
+            "created_at": NOW,
+            "wanted": (a_place(f"{signup_id}-home"),),
+        }
+        return Signup(signup_id=signup_id, **(fields | values))
 
-    def add(subscription_id: str = "s1", **values: object) -> Subscription:
-        subscription = a_subscription(subscription_id, **values)
+    return build
+
+
+@pytest.fixture
+def a_message() -> Callable[..., Message]:
+    def build(
+        message_id: str = "m1@example.org", to: str | None = "s1", **values: object
+    ) -> Message:
+        fields: dict[str, object] = {
+            "kind": MailKind.ALERT,
+            "recipient": f"{to}@example.org",
+            "envelope_sender": "bounces@example.org",
+            "subject": "1 change near HG4 1HS",
+            "mime": b"Subject: 1 change near HG4 1HS\r\n\r\nText\r\n",
+            "dedupe_key": f"words of {message_id}",
+            "subscriber_id": to,
+        }
+        return Message(message_id=MessageId(message_id), **(fields | values))
+
+    return build
+
+
+@pytest.fixture
+def an_event() -> Callable[..., Event]:
+    def build(subject: str = "A1", version: str = "v1", **values: object) -> Event:
+        fields: dict[str, object] = {
+            "kind": EventKind.APPLICATION_NEW,
+            "title": "Twenty dwellings",
+            "happened": "A planning application has been submitted.",
+            "easting": 431_579.0,
+            "northing": 471_829.0,
+            "position_uncertainty_m": 5.0,
+            "is_flagged": True,
+            "is_news": True,
+        }
+        return Event(subject=subject, version=version, **(fields | values))
+
+    return build
+
+
+@pytest.fixture
+def subscribed(store: Store, a_subscriber: Callable[..., Subscriber]) -> Callable[..., Subscriber]:
+    """Add a person to the store."""
+
+    def add(subscriber_id: str = "s1", **values: object) -> Subscriber:
+        subscriber = a_subscriber(subscriber_id, **values)
         with store.begin() as connection:
-            subscriptions.add(connection, subscription, {"wording": "1"}, NOW)
-        return subscription
+            subscribers.add(connection, subscriber, {"wording": "1"})
+        return subscriber
 
     return add
 
 
 @pytest.fixture
 def queued(store: Store, a_message: Callable[..., Message]) -> Callable[..., Message]:
-    """Queue one message, due at once and good for three days unless said otherwise."""
+    """Queue one message, due at once."""
 
     def queue(
-        message_id: str = "<m1@example.org>",
-        to: str = "s1",
-        tells: Sequence[str] | None = None,
+        message_id: str = "m1@example.org",
+        to: str | None = "s1",
         at: datetime = NOW,
-        expires_at: datetime = datetime(2014, 2, 20, 12, tzinfo=UTC),
+        **values: object,
     ) -> Message:
-        message = a_message(message_id, to, (f"told by {message_id}",) if tells is None else tells)
+        message = a_message(message_id, to, **values)
         with store.begin() as connection:
-            outbox.enqueue(connection, [message], at, expires_at)
+            outbox.enqueue(connection, message, at)
         return message
 
     return queue
+
+
+@pytest.fixture
+def heard(store: Store, an_event: Callable[..., Event]) -> Callable[..., tuple[str, ...]]:
+    """Record events of a run, one for each subject, and let somebody hear of them all."""
+
+    def record(*subjects: str, who: str = "s1", at: datetime = NOW) -> tuple[str, ...]:
+        with store.begin() as connection:
+            run_id = runs.start(connection, at)
+            found = [an_event(subject) for subject in subjects]
+            alerts.record(connection, run_id, found, at)
+            keys = {event.key: event.subject for event in found}
+            pairs = [(SubscriberId(who), key) for key in keys]
+            alerts.queue(connection, run_id, pairs, keys, at)
+        return tuple(keys)
+
+    return record
+
+
+@pytest.fixture
+def state(store: Store) -> Callable[..., Outcome]:
+    """Tell what became of a message."""
+
+    def look(message_id: str = "m1@example.org") -> Outcome:
+        with store.read() as connection:
+            found = connection.execute(
+                select(tables.messages.c.state).where(tables.messages.c.message_id == message_id)
+            )
+            return Outcome(found.scalar_one())
+
+    return look
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_schema_with_other_tables_is_refused(postgres_url: str) -> None:
     with other.begin() as connection:
         connection.exec_driver_sql("DROP TABLE schema_version")
     other.close()
-    with pytest.raises(StoreError, match="not sinkwatch's, such as holds"):
+    with pytest.raises(StoreError, match="not sinkwatch's, such as alerts"):
         Store.open(postgres_url, now=NOW)
 
 

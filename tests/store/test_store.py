@@ -138,8 +138,7 @@ def test_an_error_of_the_program_itself_passes_through(store: Store) -> None:
 def test_an_error_of_the_program_never_quotes_the_values_it_was_given(
     store: Store,
 ) -> None:
-    table = tables.subscriptions
-    row = {"subscription_id": "s1", "email": "ann@example.org", "postcode": "HG4 1HS"}
+    row = {"subscriber_id": "s1", "email": "ann@example.org", "frequency": None}
     with pytest.raises(IntegrityError) as caught, store.begin() as connection:
-        connection.execute(table.insert().values(row | {"radius_m": None}))
+        connection.execute(tables.subscribers.insert().values(row))
     assert "SQL parameters hidden" in str(caught.value)

@@ -2,16 +2,28 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, event, inspect, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
-from sinkwatch.store import Store, jobs, runs, tables
+from sinkwatch.model import MessageId, SubscriberId
+from sinkwatch.store import (
+    Store,
+    alerts,
+    claims,
+    jobs,
+    outbox,
+    retention,
+    runs,
+    signups,
+    subscribers,
+    tables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +54,19 @@ def test_both_databases_have_the_columns_that_the_program_names(store: Store) ->
 def insert(connection: Connection, name: str, **values: object) -> None:
     """Insert as a careless program would: past our types, straight to the database."""
     columns = ", ".join(values)
-    literals = ", ".join(
-        "NULL" if value is None else f"'{value}'" if isinstance(value, str) else str(value)
-        for value in values.values()
-    )
+    of = connection.dialect.name
+    literals = ", ".join(_literal(value, of) for value in values.values())
     connection.exec_driver_sql(f"INSERT INTO {name} ({columns}) VALUES ({literals})")  # noqa: S608
+
+
+def _literal(value: object, dialect: str) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes):
+        return f"x'{value.hex()}'" if dialect == "sqlite" else f"'\\x{value.hex()}'"
+    if isinstance(value, bool) and dialect == "sqlite":
+        return str(int(value))
+    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 TIME = "2014-02-17T12:00:00.000000Z"
@@ -71,18 +91,74 @@ STATE = {
     "changed_at": TIME,
     "n_rows": 1,
 }
-SUBSCRIPTION = {
-    "subscription_id": "s1",
+PERSON = {
+    "subscriber_id": "s1",
     "email": "ann@example.org",
+    "frequency": "weekly",
+    "is_quiet_at_night": False,
+    "confirmed_at": TIME,
+    "bounce_score": 0,
+    "consent": "{}",
+}
+PLACE = {
+    "subscription_id": "p1",
+    "subscriber_id": "s1",
     "postcode": "HG4 1HS",
     "radius_m": 500,
     "easting": 431_600,
     "northing": 471_745,
-    "state": "confirmed",
-    "created_at": TIME,
+    "topics": "[]",
     "confirmed_at": TIME,
     "consent": "{}",
 }
+SIGNUP = {
+    "signup_id": "r1",
+    "email": "bob@example.org",
+    "purpose": "subscribe",
+    "wanted": "{}",
+    "consent": "{}",
+    "created_at": TIME,
+}
+ALERT = {"subscriber_id": "s1", "event_key": "a", "subject": "A1", "run_id": 1, "at": TIME}
+MESSAGE = {
+    "message_id": "m1@example.org",
+    "kind": "digest",
+    "subscriber_id": "s1",
+    "dedupe_key": "words",
+    "recipient": "ann@example.org",
+    "domain": "example.org",
+    "envelope_sender": "bounces@example.org",
+    "subject": "1 change",
+    "mime": b"\r\n",
+    "priority": 30,
+    "state": "created",
+    "created_at": TIME,
+    "due_at": TIME,
+    "attempts": 0,
+    "crashes": 0,
+    "may_have_arrived": False,
+    "last_problem": "",
+    "expires_at": TIME,
+}
+THROTTLE = {"domain": "example.org", "width": 2, "problem": ""}
+BRAKE = {"run_id": 1, "since": TIME, "n_concerned": 21, "rule": "too many"}
+"""Rows that are sound once there are a run 1 and a person s1."""
+
+
+@pytest.fixture
+def stage(store: Store) -> Callable[..., None]:
+    """Insert a row past our types, with the run and the person that it may refer to."""
+
+    def write(name: str, row: dict[str, object]) -> None:
+        with store.begin() as connection:
+            if name != "runs":
+                insert(connection, "runs", run_id=1, **RUN)
+            if name != "subscribers":
+                insert(connection, "subscribers", **PERSON)
+        with store.begin() as connection:
+            insert(connection, name, **row)
+
+    return write
 
 
 @pytest.mark.parametrize(
@@ -92,14 +168,24 @@ SUBSCRIPTION = {
         ("runs", RUN),
         ("snapshots", SNAPSHOT),
         ("source_states", STATE),
-        ("subscriptions", SUBSCRIPTION),
+        ("subscribers", PERSON),
+        ("subscriptions", PLACE),
+        ("signups", SIGNUP),
+        ("alerts", ALERT),
+        ("alerts", ALERT | {"message_id": "m1@example.org", "told_at": TIME}),
+        ("messages", MESSAGE),
+        ("messages", MESSAGE | {"subscriber_id": None}),
+        ("messages", MESSAGE | {"state": "sending", "claimed_until": TIME}),
+        ("messages", MESSAGE | {"state": "sent", "sent_at": TIME}),
+        ("throttles", THROTTLE),
+        ("brakes", BRAKE),
+        ("brakes", BRAKE | {"ended_at": TIME, "ending": "approved"}),
     ],
 )
 def test_a_sound_row_is_kept(
-    store: Store, n_rows: Callable[[str], int], name: str, row: dict[str, object]
+    stage: Callable[..., None], n_rows: Callable[[str], int], name: str, row: dict[str, object]
 ) -> None:
-    with store.begin() as connection:
-        insert(connection, name, **row)
+    stage(name, row)
     assert n_rows(name) == 1
 
 
@@ -118,28 +204,72 @@ def test_a_sound_row_is_kept(
         ("source_states", STATE | {"status": "fine"}),
         ("source_states", STATE | {"n_rows": -1}),
         ("source_states", STATE | {"snapshot_id": 7}),
-        ("subscriptions", SUBSCRIPTION | {"radius_m": 0}),
-        ("subscriptions", SUBSCRIPTION | {"radius_m": "near"}),
-        ("subscriptions", SUBSCRIPTION | {"easting": -1}),
-        ("subscriptions", SUBSCRIPTION | {"easting": 4_000_000}),
-        ("subscriptions", SUBSCRIPTION | {"northing": None}),
-        ("subscriptions", SUBSCRIPTION | {"state": "keen"}),
-        ("subscriptions", SUBSCRIPTION | {"state": "unconfirmed"}),
-        ("subscriptions", SUBSCRIPTION | {"confirmed_at": None}),
+        ("subscribers", PERSON | {"frequency": "hourly"}),
+        ("subscribers", PERSON | {"bounce_score": -1}),
+        ("subscribers", PERSON | {"confirmed_at": None}),
+        ("subscriptions", PLACE | {"subscriber_id": "nobody"}),
+        ("subscriptions", PLACE | {"radius_m": 0}),
+        ("subscriptions", PLACE | {"radius_m": "near"}),
+        ("subscriptions", PLACE | {"easting": -1}),
+        ("subscriptions", PLACE | {"easting": 4_000_000}),
+        ("subscriptions", PLACE | {"northing": None}),
+        ("subscriptions", PLACE | {"confirmed_at": None}),
+        ("signups", SIGNUP | {"purpose": "win"}),
+        ("signups", SIGNUP | {"subscriber_id": "nobody"}),
+        ("alerts", ALERT | {"subscriber_id": "nobody"}),
+        ("alerts", ALERT | {"message_id": "m1@example.org"}),
+        ("alerts", ALERT | {"told_at": TIME}),
+        ("messages", MESSAGE | {"kind": "advertisement"}),
+        ("messages", MESSAGE | {"subscriber_id": "nobody"}),
+        ("messages", MESSAGE | {"signup_id": "none"}),
+        ("messages", MESSAGE | {"state": "lost"}),
+        ("messages", MESSAGE | {"state": "sending"}),
+        ("messages", MESSAGE | {"state": "sent"}),
+        ("messages", MESSAGE | {"claimed_until": TIME}),
+        ("messages", MESSAGE | {"sent_at": TIME}),
+        ("messages", MESSAGE | {"attempts": -1}),
+        ("messages", MESSAGE | {"crashes": -1}),
+        ("messages", MESSAGE | {"dedupe_key": None}),
+        ("throttles", THROTTLE | {"width": 0}),
+        ("brakes", BRAKE | {"run_id": 7}),
+        ("brakes", BRAKE | {"ended_at": TIME}),
+        ("brakes", BRAKE | {"ending": "approved"}),
+        ("brakes", BRAKE | {"ended_at": TIME, "ending": "forgotten"}),
     ],
 )
 def test_the_database_itself_refuses_an_impossible_row(
-    store: Store, n_rows: Callable[[str], int], name: str, row: dict[str, object]
+    stage: Callable[..., None], n_rows: Callable[[str], int], name: str, row: dict[str, object]
 ) -> None:
-    with pytest.raises(DBAPIError), store.begin() as connection:
-        insert(connection, name, **row)
+    with pytest.raises(DBAPIError):
+        stage(name, row)
     assert n_rows(name) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [
+        ("subscribers", PERSON | {"subscriber_id": "s2", "email": "Ann@Example.ORG"}),
+        ("subscriptions", PLACE | {"subscription_id": "p2"}),
+        ("alerts", ALERT | {"subject": "A2", "run_id": 2}),
+        ("messages", MESSAGE | {"message_id": "m2@example.org"}),
+        ("messages", MESSAGE | {"dedupe_key": "others"}),
+    ],
+)
+def test_the_database_itself_refuses_a_second_one_of_what_there_can_be_but_one(
+    stage: Callable[..., None], store: Store, name: str, second: dict[str, object]
+) -> None:
+    first = {"subscribers": PERSON, "subscriptions": PLACE, "alerts": ALERT, "messages": MESSAGE}
+    stage(name, first[name])
+    with pytest.raises(IntegrityError), store.begin() as connection:
+        insert(connection, name, **second)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("column", ["radius_m", "easting", "northing"])
 def test_a_place_that_is_no_number_is_refused(store: Store, column: str, value: float) -> None:
-    row = SUBSCRIPTION | {"created_at": NOW, "confirmed_at": NOW, column: value}
+    row = PLACE | {"topics": [], "consent": {}, "confirmed_at": NOW, column: value}
+    with store.begin() as connection:
+        insert(connection, "subscribers", **PERSON)
     with pytest.raises(IntegrityError), store.begin() as connection:
         connection.execute(tables.subscriptions.insert().values(row))
 
@@ -226,3 +356,83 @@ def test_an_upsert_inserts_then_moves_only_what_it_may(store: Store) -> None:
             )
         rows = connection.execute(select(tables.suppressions)).all()
     assert [tuple(row) for row in rows] == [("f00", "bounced", NOW)]
+
+
+def test_a_row_is_inserted_once_and_says_so(store: Store) -> None:
+    with store.begin() as connection:
+        for reason, is_new in (("bounced", True), ("erased", False)):
+            row = {"address_hmac": "f00", "reason": reason, "at": NOW}
+            key = ("address_hmac",)
+            assert tables.insert_new(connection, tables.suppressions, row, key=key) is is_new
+        rows = connection.execute(select(tables.suppressions)).all()
+    assert [tuple(row) for row in rows] == [("f00", "bounced", NOW)]
+
+
+# ── The way to the rows that are wanted ──────────────────────────────────────────────────────
+
+
+def plans(store: Store, ask: Callable[[Connection], object]) -> list[str]:
+    """Return how SQLite goes about each statement of a call."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(*call: Any) -> None:  # noqa: ANN401 - as SQLAlchemy calls it
+        asked.append((call[2], call[3]))
+
+    with store.begin() as connection:
+        event.listen(connection, "before_cursor_execute", note)
+        ask(connection)
+        event.remove(connection, "before_cursor_execute", note)
+        return [
+            str(row[-1])
+            for statement, values in asked
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+
+
+MINUTE = timedelta(minutes=1)
+A_QUERY = {
+    "claim": lambda on: claims.claim(on, NOW, MINUTE, claims.Pace()),
+    "wait_s": lambda on: claims.wait_s(on, NOW),
+    "mark_sent": lambda on: claims.mark_sent(on, MessageId("m"), NOW),
+    "mark_retry": lambda on: claims.mark_retry(on, MessageId("m"), "", NOW),
+    "expire": lambda on: claims.expire(on, NOW),
+    "withdraw": lambda on: claims.withdraw(on, SubscriberId("s")),
+    "waiting": alerts.waiting,
+    "oldest_waiting": alerts.oldest_waiting,
+    "mark_told": lambda on: alerts.mark_told(on, SubscriberId("s"), ["e"], MessageId("m"), NOW),
+    "drop": lambda on: alerts.drop(on, SubscriberId("s"), ["e"]),
+    "release": lambda on: alerts.release(on, ["m"]),
+    "told": lambda on: alerts.told(on, ["s"]),
+    "discard": lambda on: alerts.discard(on, 1),
+    "some": lambda on: subscribers.some(on, [SubscriberId("s")]),
+    "of_address": lambda on: subscribers.of_address(on, "a"),
+    "erase": lambda on: subscribers.erase(on, SubscriberId("s")),
+    "export": lambda on: subscribers.export(on, "a"),
+    "counts": outbox.counts,
+    "tallied": lambda on: signups.tallied(on, "b", NOW),
+    "tidy": lambda on: retention.tidy(on, NOW),
+}
+SMALL = {"brakes", "throttles"}
+"""Tables of a row for each domain or each run that waited: looked through."""
+
+
+@pytest.mark.parametrize("name", A_QUERY)
+def test_no_row_is_looked_at_in_vain_however_many_there_are(sqlite_store: Store, name: str) -> None:
+    ask = cast("Callable[[Connection], object]", A_QUERY[name])
+    looked = [plan.split() for plan in plans(sqlite_store, ask)]
+    scanned = {words[1] for words in looked if words[0] == "SCAN" and "INDEX" not in words}
+    assert scanned <= {*SMALL, "CONSTANT"}
+
+
+def test_the_next_message_is_found_in_order_and_not_by_sorting_all_that_wait(
+    sqlite_store: Store,
+) -> None:
+    found = plans(sqlite_store, lambda on: claims.claim(on, NOW, MINUTE, claims.Pace()))
+    assert "SCAN candidate USING INDEX ix_messages_queue" in found
+    assert not [plan for plan in found if "ORDER BY" in plan]
+
+
+def test_who_heard_nothing_is_looked_up_and_not_searched_for(sqlite_store: Store) -> None:
+    found = plans(sqlite_store, lambda on: subscribers.unheard(on, NOW, NOW))
+    assert [plan for plan in found if plan.startswith("SEARCH alerts USING INDEX")]
+    assert not [plan for plan in found if plan.startswith("SCAN alerts")]

@@ -7,9 +7,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import schemathesis
-from schemathesis.config import PositiveDataAcceptanceConfig, SchemathesisConfig
-from schemathesis.engine import events, from_schema
 
 from sinkwatch import timetable
 from sinkwatch.store import jobs
@@ -36,8 +33,14 @@ def headers() -> dict[str, str]:
     return {"Host": HOST, "Origin": ORIGIN, "X-Forwarded-For": client}
 
 
+# Schemathesis is imported by the one process that runs its test: it takes half a second.
+# ruff: noqa: PLC0415
+
+
 @pytest.fixture
 def as_a_browser() -> Iterator[None]:
+    import schemathesis
+
     def before_call(_: object, case: Any, __: object) -> None:  # noqa: ANN401 - schemathesis' own
         case.headers = {**(case.headers or {}), **headers()}
 
@@ -48,6 +51,10 @@ def as_a_browser() -> Iterator[None]:
 
 @pytest.mark.usefixtures("as_a_browser")
 def test_no_request_meets_a_server_error_or_breaks_the_description(service: Service) -> None:
+    import schemathesis
+    from schemathesis.config import PositiveDataAcceptanceConfig, SchemathesisConfig
+    from schemathesis.engine import events, from_schema
+
     with service.store.begin() as connection:  # else it would rightly say that it is not well
         jobs.note_success(connection, timetable.DAILY_RUN, service.services.clock())
     config = SchemathesisConfig()

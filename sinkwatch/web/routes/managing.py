@@ -125,23 +125,21 @@ def _choose(ask: _Ask) -> str:
 
 def _pause(ask: _Ask) -> str:
     chosen = forms.checked(forms.PauseForm, ask.typed).pause
-    until = _until(chosen, wording.london_date(ask.desk.now()))
+    if chosen == "none":
+        signup.resume(ask.desk.services, ask.desk.store, ask.person)
+        return "Mails go on. What has come meanwhile is told in the next one."
     signup.choose(
         ask.desk.store,
         ask.person,
         frequency=ask.person.frequency,
         is_quiet_at_night=ask.person.is_quiet_at_night,
-        paused_until=until,
+        paused_until=_until(chosen, wording.london_date(ask.desk.now())),
     )
-    if until is None:
-        return "Mails go on. What has come meanwhile is told in the next one."
     return "Paused. What comes meanwhile is kept, and told in one mail when the pause ends."
 
 
-def _until(chosen: str, today: date) -> date | None:
+def _until(chosen: str, today: date) -> date:
     """Return the day on which a pause ends."""
-    if chosen == "none":
-        return None
     if chosen == "told":
         return UNTIL_TOLD
     year, month = divmod(today.year * 12 + today.month - 1 + int(chosen), 12)

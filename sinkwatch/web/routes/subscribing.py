@@ -121,6 +121,8 @@ def subscribe(desk: AtDesk, client: FromClient, typed: AsTyped) -> HTMLResponse:
 
 
 def _asked(desk: Desk, client: str, typed: Typed, asked: SubscribeForm) -> HTMLResponse:
+    # To find a postcode is work too, and one that is not held is refused before it is counted.
+    _look(desk, client)
     try:
         signup.ask(
             desk.services,

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from sinkwatch.model import Event, Message, Subscription
+    from sinkwatch.gazetteer import Gazetteer
+    from sinkwatch.model import Area, Event, Inputs, Message, Subscription
     from sinkwatch.services import Services
     from sinkwatch.survey import Surveyed
 
@@ -44,8 +45,24 @@ WHERE = {HOME: (431_480.0, 471_750.0), AWAY: (431_900.0, 470_490.0)}
 @functools.cache
 def surveyed() -> Surveyed:
     """Return what a run finds in Ripon with the data that ship, worked out once."""
+    return survey.surveyed(*_ripon())
+
+
+@functools.cache
+def _ripon() -> tuple[Area, Inputs]:
     ripon = config.load_area("ripon")
-    return survey.surveyed(ripon, sources.recall(ripon, None, lambda _: None, now=NOW))
+    return ripon, sources.recall(ripon, None, lambda _: None, now=NOW)
+
+
+def one_gazetteer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the lists of postcodes, which stay as they are, be read but once."""
+    names = _names()
+    monkeypatch.setattr(signup, "_names", lambda _: names)
+
+
+@functools.cache
+def _names() -> Gazetteer:
+    return survey.names(*_ripon())
 
 
 def plain_maps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +86,11 @@ def an_empty_database(folder: Path) -> Path:
 
 
 @contextmanager
-def a_town(tmp_path: Path, shared: Path, **changed: Any) -> Iterator[Town]:
+def a_town(
+    tmp_path: Path,
+    shared: Path,
+    **changed: Any,  # noqa: ANN401 - any setting
+) -> Iterator[Town]:
     """Open an installation of Ripon with an empty database."""
     clock = Clock(NOW)
     services = an_installation(tmp_path, clock, **changed)
@@ -93,7 +114,7 @@ class Town:
         who: str = "resident@example.org",
         *at: str | Subscription,
         days: float = 40,
-        **changed: Any,
+        **changed: Any,  # noqa: ANN401 - any field
     ) -> Subscriber:
         """Add somebody who confirmed some days ago and was looked at since."""
         confirmed_at = self.clock() - timedelta(days=days)
@@ -162,13 +183,20 @@ class Town:
         return one
 
 
-def a_place(at: str = HOME, **changed: Any) -> Subscription:
+def a_place(
+    at: str = HOME,
+    **changed: Any,  # noqa: ANN401 - any field
+) -> Subscription:
     easting, northing = WHERE[at]
     values = {"subscription_id": secrets.token_hex(16), "postcode": at}
     return a_subscription(**{**values, "easting": easting, "northing": northing, **changed})
 
 
-def near(subject: str = "26/1", at: str = HOME, **changed: Any) -> Event:
+def near(
+    subject: str = "26/1",
+    at: str = HOME,
+    **changed: Any,  # noqa: ANN401 - any field
+) -> Event:
     """Return an event 50 m to the east of a postcode."""
     easting, northing = WHERE[at]
     values = {"subject": subject, "title": f"{subject}: a site", "version": "1"}

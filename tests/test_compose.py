@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -30,9 +30,12 @@ from tests.notify.builders import a_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from sinkwatch.model import Message
+    from sqlalchemy import Connection
+
+    from sinkwatch.model import Digest, Message
     from sinkwatch.survey import Surveyed
 
 MONDAY = datetime(2026, 11, 23, 7, tzinfo=UTC)
@@ -148,7 +151,6 @@ class TestFrequencies:
         with town.store.read() as connection:
             assert jobs.last_success(connection, compose.LOOKED) == MONDAY
 
-
     def test_what_was_held_back_on_their_monday_does_not_wait_for_the_next(
         self, town: Town
     ) -> None:
@@ -206,13 +208,11 @@ class TestPlaces:
             subscribers.add_place(connection, person.subscriber_id, place, {})
         assert told(at(town, MONDAY)) == [("r", "digest", ("26/1",))]
 
-    def test_somebody_who_left_while_their_mail_was_written_gets_none(
-        self, town: Town, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_somebody_who_left_while_their_mail_was_written_gets_none(self, town: Town) -> None:
         person = town.resident()
         town.happens()
 
-        def leave() -> Any:
+        def leave() -> Surveyed:
             signup.erase(town.services, town.store, person)
             return surveyed()
 
@@ -225,7 +225,7 @@ class TestPlaces:
         person = town.resident("old@example.org")
         town.happens()
 
-        def move() -> Any:
+        def move() -> Surveyed:
             with town.store.begin() as connection:
                 subscribers.change_address(
                     connection, person.subscriber_id, "new@example.org", town.clock()
@@ -313,7 +313,7 @@ class TestPause:
         person = town.resident("r@example.org", paused_until=date(2026, 11, 22))
         town.happens()
 
-        def change() -> Any:
+        def change() -> Surveyed:
             signup.choose(
                 town.store,
                 person,
@@ -350,7 +350,7 @@ class TestQuietNights:
         town.composes()
         due = dict(town.rows("messages", "recipient", "due_at"))
         assert due["owl@example.org"] == found_at
-        assert due["quiet@example.org"] == goes_at or found_at
+        assert due["quiet@example.org"] == (goes_at or found_at)
         assert len(town.delivers()) == (1 if goes_at else 2)
 
 
@@ -486,9 +486,7 @@ class TestExpiry:
         town.happens()
         town.composes()
         with town.store.begin() as connection:
-            claimed = outbox.claim(
-                connection, town.clock(), timedelta(minutes=15), outbox.NO_PACE
-            )
+            claimed = outbox.claim(connection, town.clock(), timedelta(minutes=15), outbox.NO_PACE)
             assert claimed is not None
             outbox.mark_unknown(
                 connection, claimed.message.message_id, "no reply", town.clock() + 100 * MINUTE
@@ -498,7 +496,7 @@ class TestExpiry:
         assert town.rows("messages", "state") == [(Outcome.EXPIRED,)]
 
 
-def _cut(*_: object, **__: object) -> Any:
+def _cut(*_: object, **__: object) -> NoReturn:
     raise Cut
 
 
@@ -545,7 +543,7 @@ class TestCutOff:
         with monkeypatch.context() as patched:
             real = compose._queue_all  # noqa: SLF001 - the last step within the transaction
 
-            def cut_after(*given: Any) -> int:
+            def cut_after(*given: Any) -> NoReturn:  # noqa: ANN401 - as it was called
                 real(*given)
                 raise Cut
 
@@ -563,7 +561,7 @@ class TestCutOff:
         town.clock.now = MONDAY
         done = []
 
-        def meanwhile() -> Any:
+        def meanwhile() -> Surveyed:
             done.append(town.composes())
             return surveyed()
 
@@ -575,7 +573,7 @@ class TestCutOff:
         town.resident("r@example.org")
         town.happens(near("26/1"))
 
-        def meanwhile() -> Any:
+        def meanwhile() -> Surveyed:
             town.happens(near("26/2"))
             assert town.composes() == 1
             return surveyed()
@@ -605,7 +603,7 @@ class TestFaults:
         town.happens()
         real = compose.Letters.render
 
-        def render(self: compose.Letters, digest: Any, now: datetime) -> Message:
+        def render(self: compose.Letters, digest: Digest, now: datetime) -> Message:
             if digest.subscriber.subscriber_id == bad.subscriber_id:
                 raise fault
             return real(self, digest, now)
@@ -628,7 +626,7 @@ class TestFaults:
         town.happens()
         town.clock.now = MONDAY
 
-        def gone() -> Any:
+        def gone() -> Surveyed:
             raise DataError("the inventory", "cannot be read", "Restore it")
 
         with pytest.raises(DataError):
@@ -645,7 +643,7 @@ class TestFaults:
         commits = []
         real = Store.begin
 
-        def begin(store: Store) -> Any:
+        def begin(store: Store) -> AbstractContextManager[Connection]:
             commits.append(1)
             return real(store)
 

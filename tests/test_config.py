@@ -172,6 +172,13 @@ GOOD: dict[str, tuple[object, object]] = {
     "smtp_password_file": ("/run/secrets/smtp", Path("/run/secrets/smtp")),
     "smtp_ca_file": ("ca.pem", Path("ca.pem")),
     "run_at": ("5:45", "05:45"),
+    "digest_at": ("8:00", "08:00"),
+    "mails_per_second": (50, 50),
+    "mails_per_second_per_domain": (0.5, 0.5),
+    "operator": ("me@holes.org", "me@holes.org"),
+    "dkim_selector": ("mail2026", "mail2026"),
+    "serve_hosts": (["127.0.0.1", "alerts.lan"], ("127.0.0.1", "alerts.lan")),
+    "trusted_proxies": (["10.0.0.0/8", "::1"], ("10.0.0.0/8", "::1")),
 }
 
 IMPOSSIBLE: list[tuple[str, object, str]] = [
@@ -209,6 +216,13 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("run_at", "00:30", "00:30 lies between 00:30 and 02:30, when clocks change"),
     ("run_at", "01:15", "01:15 lies between 00:30 and 02:30, when clocks change"),
     ("run_at", "02:30", "02:30 lies between 00:30 and 02:30, when clocks change"),
+    ("digest_at", "7", "7 must be a time like 06:00"),
+    ("mails_per_second", 0, "mails_per_second: Input should be greater than 0"),
+    ("mails_per_second_per_domain", 1001, "Input should be less than or equal to 1000"),
+    ("operator", "me", "me must be an e-mail address"),
+    ("dkim_selector", "a b", "dkim_selector"),
+    ("serve_hosts", 5, 'serve_hosts "5": Input should be a valid tuple'),
+    ("trusted_proxies", ["10.0.0.1/8"], "10.0.0.1/8 has host bits set"),
 ]
 
 

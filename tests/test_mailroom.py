@@ -16,7 +16,12 @@ from tests.mailing import Town, a_town, near, plain_maps, surveyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from sinkwatch.model import Message
 
 WHO = "resident@example.org"
 
@@ -52,9 +57,7 @@ def fails(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def test_what_is_due_is_written_and_goes_in_one_round(
-    town: Town, works: Callable[[], int]
-) -> None:
+def test_what_is_due_is_written_and_goes_in_one_round(town: Town, works: Callable[[], int]) -> None:
     town.resident(WHO)
     town.happens()
     assert works() == 1
@@ -84,7 +87,7 @@ def test_no_message_is_begun_after_twenty_seconds(
     town.happens()
 
     class Slow(type(town.mailer)):  # type: ignore[misc]
-        def send(self, message: Any) -> None:
+        def send(self, message: Message) -> None:
             super().send(message)
             town.clock.move(seconds=8)
 
@@ -103,7 +106,7 @@ class TestOneFault:
         ],
     )
     @pytest.mark.parametrize("part", [(compose, "compose"), (reminders, "remind")])
-    def test_costs_neither_what_is_written_already_nor_the_wiping(
+    def test_costs_neither_what_is_written_already_nor_the_wiping(  # noqa: PLR0913, PLR0917 - fixtures and cases
         self,
         town: Town,
         works: Callable[[], int],
@@ -218,7 +221,7 @@ class TestTidying:
         tidied = []
         real = retention.tidy
 
-        def tidy(connection: Any, now: Any) -> int:
+        def tidy(connection: Connection, now: datetime) -> int:
             tidied.append(now)
             return real(connection, now)
 

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinkwatch import config, delivery, pipeline, preview, signup
+from sinkwatch import config, delivery, mailroom, pipeline, preview, signup
 from sinkwatch.errors import BusyError, DeliveryError, PlaceError, SourceError, StoreError
 from sinkwatch.model import EventKind, Outcome, SourceStatus
 from sinkwatch.notify.mail import MemoryMailer
 from sinkwatch.notify.replies import RelayError, Verdict
-from sinkwatch.store import outbox
+from sinkwatch.store import alerts, brakes, outbox, runs
 from tests.conftest import NOW, Clock, an_installation, move_in, subscribe, subscribers
+from tests.mailing import Town, plain_maps, surveyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from email.message import EmailMessage
 
     from sinkwatch.services import Services
@@ -391,24 +392,87 @@ class TestDelivery:
             assert b"resident@example.org" not in path.read_bytes()
 
 
-class TestCrashBetweenRecordingAndQueueing:
-    def test_nothing_is_recorded_so_the_next_run_tells_it(
+class TestCutOff:
+    @pytest.mark.parametrize(
+        "step",
+        [(runs, "finish"), (alerts, "mark_told")],
+        ids=["recording", "marking"],
+    )
+    def test_the_next_run_tells_it_once_whatever_was_cut_off(
         self,
         installation: Installation,
         planning: Callable[..., Path],
         monkeypatch: pytest.MonkeyPatch,
+        step: tuple[Any, str],
     ) -> None:
         services = installation(planning=[planning(ON_THE_MART)])
+        plain_maps(monkeypatch)
         subscribe(services)
 
         def cut(*_: object) -> int:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr(outbox, "enqueue", cut)
+            patched.setattr(*step, cut)
             with pytest.raises(KeyboardInterrupt):
                 pipeline.run(services)
         assert pipeline.run(services).n_delivered == 1
+        assert len(mails(services)) == 1
+
+
+class TestBrake:
+    @pytest.fixture
+    def street(
+        self, installation: Installation, planning: Callable[..., Path], clock: Clock
+    ) -> Iterator[Callable[[int], Town]]:
+        """An installation with an application about to appear, and so many people near it."""
+        services = installation(planning=[planning(ON_THE_MART)])
+        with services.store() as store:
+            town = Town(services, store, clock)
+
+            def fill(number: int) -> Town:
+                for index in range(number):
+                    town.resident(f"r{index}@example.org")
+                return town
+
+            yield fill
+
+    @pytest.fixture(autouse=True)
+    def _plain_maps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        plain_maps(monkeypatch)
+
+    def test_twenty_hear_at_once(self, street: Callable[[int], Town]) -> None:
+        report = pipeline.run(street(20).services)
+        assert (report.waits_for_approval, report.n_delivered) == ("", 20)
+
+    def test_twenty_one_of_twenty_one_wait_until_a_person_has_looked(
+        self, street: Callable[[int], Town]
+    ) -> None:
+        town = street(21)
+        report = pipeline.run(town.services)
+        assert report.waits_for_approval == "more than 10% of 21 subscribers"
+        assert (report.n_queued, report.n_delivered) == (0, 0)
+        with town.store.read() as connection:
+            (held,) = brakes.waiting(connection)
+        assert held.n_concerned == 21
+        with town.store.begin() as connection:
+            brakes.end(connection, held.run_id, "approved", town.clock())
+        assert mailroom.work(town.services, town.store, surveyed=surveyed) == 21
+
+    def test_what_is_discarded_is_told_to_nobody_and_a_later_change_of_it_is_no_follow_up(
+        self, street: Callable[[int], Town], planning: Callable[..., Path]
+    ) -> None:
+        town = street(21)
+        pipeline.run(town.services)
+        with town.store.begin() as connection:
+            (held,) = brakes.waiting(connection)
+            brakes.end(connection, held.run_id, "discarded", town.clock())
+            alerts.discard(connection, held.run_id)
+        assert mailroom.work(town.services, town.store, surveyed=surveyed) == 0
+        planning({**ON_THE_MART, "status": "Refused", "decided_on": "2026-11-20"})
+        report = pipeline.run(town.services)
+        assert [event.kind for event in report.events] == [EventKind.APPLICATION_DECIDED]
+        assert report.waits_for_approval  # the rule looks at each run anew
 
 
 class TestCorrections:

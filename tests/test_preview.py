@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from shapely import Point
 
-from sinkwatch import preview, signup, survey
+from sinkwatch import preview, survey
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import EventKind, SourceStatus, Topic
 from sinkwatch.store import brakes
 from tests.conftest import NOW, Clock, an_installation
-from tests.mailing import HOME, Town, a_town, a_wish, near
+from tests.mailing import HOME, Town, a_town, a_wish, near, one_gazetteer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,25 +47,10 @@ def town(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
-    found: Surveyed,
 ) -> Iterator[Town]:
-    names = _names(found)
-    monkeypatch.setattr(signup, "_names", lambda _: names)
+    one_gazetteer(monkeypatch)
     with a_town(tmp_path, tmp_path_factory.getbasetemp()) as opened:
         yield opened
-
-
-_KEPT: list[object] = []
-
-
-def _names(found: Surveyed) -> object:
-    """Read the list of postcodes but once."""
-    if not _KEPT:
-        from sinkwatch import sources
-
-        inputs = sources.recall(found.findings.area, None, lambda _: None, now=NOW)
-        _KEPT.append(survey.names(found.findings.area, inputs))
-    return _KEPT[0]
 
 
 def would(town: Town, found: Surveyed, *topics: Topic, radius_m: float = 500.0) -> Would:
@@ -86,7 +72,10 @@ class TestOfTheTimeBefore:
     @pytest.mark.parametrize(
         ("topics", "expected"),
         [
-            ((), [("25/6", DECIDED), ("26/1", NEW), ("26/2", DECIDED), ("26/2", NEW), ("26/5", NEW)]),
+            (
+                (),
+                [("25/6", DECIDED), ("26/1", NEW), ("26/2", DECIDED), ("26/2", NEW), ("26/5", NEW)],
+            ),
             ((Topic.FLAGGED,), [("26/1", NEW), ("26/2", NEW), ("26/5", NEW)]),
             ((Topic.DECISIONS,), [("25/6", DECIDED), ("26/2", DECIDED), ("26/5", NEW)]),
             ((Topic.RECORDS,), []),
@@ -113,9 +102,7 @@ class TestOfTheTimeBefore:
         holes = found.findings.sinkholes.copy()
         close = holes.index[holes["is_drawn"]][0]
         holes.loc[close, "observed"] = "2026-02-17"
-        holes.loc[close, "geometry"] = found.findings.sinkholes.geometry.iloc[0].__class__(
-            431_480, 471_760
-        )
+        holes.loc[close, "geometry"] = Point(431_480, 471_760)
         later = replace(found, findings=replace(found.findings, sinkholes=holes))
         answer = would(town, later, Topic.RECORDS)
         assert told(answer) == [(holes.loc[close, "sinkhole_id"], "sinkhole_new")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,9 +16,12 @@ from tests.mailing import HOME, Town, a_town, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
-    from sinkwatch.model import Message
+    from sqlalchemy import Connection
+
+    from sinkwatch.model import Message, Subscriber
 
 OPERATOR = "operator@example.net"
 WHO = "resident@example.org"
@@ -126,9 +129,7 @@ class TestOldConsents:
         town.clock.move(days=631)
         assert len(reminds(town)) == 1
 
-    def test_do_not_end_for_want_of_an_answer_to_a_mail_that_never_went(
-        self, town: Town
-    ) -> None:
+    def test_do_not_end_for_want_of_an_answer_to_a_mail_that_never_went(self, town: Town) -> None:
         town.resident(WHO, days=731)
         reminders.remind(town.services, town.store, town.clock())
         town.clock.move(days=2)  # the relay is out of reach until the mail expires
@@ -142,7 +143,7 @@ class TestOldConsents:
         looked = []
         real = subscribers.old_consents
 
-        def look(connection: Any, before: Any) -> Any:
+        def look(connection: Connection, before: datetime) -> tuple[Subscriber, ...]:
             looked.append(before)
             return real(connection, before)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinkwatch import erasures, returns, signup
+from sinkwatch import erasures, returns
 from sinkwatch.notify import addresses
-from sinkwatch.store import subscribers, suppressions
-from tests.mailing import Town, a_town, asks, near, plain_maps, surveyed
+from sinkwatch.store import retention, subscribers, suppressions
+from tests.mailing import Town, a_town, asks, near, one_gazetteer, plain_maps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +101,7 @@ class TestHardBounces:
     def test_of_a_confirmation_end_the_request(
         self, town: Town, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        names = signup.survey.names(surveyed().findings.area, signup.intake.recall(town.services))
-        monkeypatch.setattr(signup, "_names", lambda _: names)
+        one_gazetteer(monkeypatch)
         asks(town, WHO)
         (mail,) = town.posts()
         assert receive(town, a_bounce(mail)) == {"bounced": 1}
@@ -126,8 +125,6 @@ class TestHardBounces:
         town.resident(WHO)
         mail = told(town)
         town.clock.move(days=31)
-        from sinkwatch.store import retention
-
         with town.store.begin() as connection:
             retention.tidy(connection, town.clock())
         assert receive(town, a_bounce(mail)) == {LEFT: 1}
@@ -200,8 +197,7 @@ class TestComplaints:
     def test_about_a_confirmation_that_nobody_asked_for_end_those_too(
         self, town: Town, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        names = signup.survey.names(surveyed().findings.area, signup.intake.recall(town.services))
-        monkeypatch.setattr(signup, "_names", lambda _: names)
+        one_gazetteer(monkeypatch)
         asks(town, WHO)
         (mail,) = town.posts()
         about = a_complaint(f"Return-Path: <{mail.envelope_sender}>")
@@ -220,15 +216,15 @@ class TestComplaints:
 
 
 class TestLeavingByMail:
-    def request(self, town: Town, token: str) -> bytes:
+    def request(self, token: str) -> bytes:
         return f"From: {WHO}\nTo: unsubscribe@{DOMAIN}\nSubject: {token}\n\n\n".encode()
 
     def test_ends_it_and_a_second_time_does_nothing(self, town: Town) -> None:
         person = town.resident(WHO)
         token = town.services.sender().leave_token(person.subscriber_id, town.clock())
-        assert receive(town, self.request(town, token)) == {"unsubscribed": 1}
+        assert receive(town, self.request(token)) == {"unsubscribed": 1}
         assert reason(town) == suppressions.UNSUBSCRIBED
-        assert receive(town, self.request(town, token)) == {LEFT: 1}
+        assert receive(town, self.request(token)) == {LEFT: 1}
 
 
 class TestForgeries:
@@ -271,7 +267,5 @@ class TestForgeries:
         assert receive(town, report) == {
             "ignored: names no message of ours by an address that we signed": 1
         }
-        found = returns.receive(
-            town.services, town.store, [report], recipient=mail.envelope_sender
-        )
+        found = returns.receive(town.services, town.store, [report], recipient=mail.envelope_sender)
         assert found == {"bounced": 1}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from sinkwatch import erasures, mailroom, signup, wording
 from sinkwatch.errors import ConfigError, LimitError, PlaceError, StoreError, TokenError
-from sinkwatch.model import DEFAULT_TOPICS, Frequency, MailKind, Outcome, SubscriptionId, Topic
+from sinkwatch.model import DEFAULT_TOPICS, Frequency, MailKind, SubscriptionId, Topic
 from sinkwatch.notify import addresses
 from sinkwatch.notify.tokens import Purpose
 from sinkwatch.store import outbox, subscribers, suppressions
@@ -24,6 +24,7 @@ from tests.mailing import (
     a_wish,
     asks,
     near,
+    one_gazetteer,
     parsed,
     plain_maps,
     surveyed,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sinkwatch.model import Message
+    from sinkwatch.model import Message, Signup, Subscriber
 
 WHO = "resident@example.org"
 CLIENT = "192.0.2.1"
@@ -49,22 +50,7 @@ def _plain_maps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _data_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read the lists of postcodes, which stay the same, but once."""
-    names = signup.survey.names(surveyed().findings.area, _inputs())
-    monkeypatch.setattr(signup, "_names", lambda _: names)
-
-
-def _inputs() -> Any:
-    from sinkwatch import sources
-
-    global _INPUTS
-    if _INPUTS is None:
-        area = surveyed().findings.area
-        _INPUTS = sources.recall(area, None, lambda _: None, now=datetime(2026, 11, 22, tzinfo=UTC))
-    return _INPUTS
-
-
-_INPUTS: Any = None
+    one_gazetteer(monkeypatch)
 
 
 @pytest.fixture
@@ -79,7 +65,7 @@ def mails(town: Town) -> list[Message]:
     return town.delivers()
 
 
-def confirms(town: Town, mail: Message) -> Any:
+def confirms(town: Town, mail: Message) -> Any:  # noqa: ANN401 - a subscriber, unless it is told apart
     return signup.confirm(town.services, town.store, token_in(mail))
 
 
@@ -180,12 +166,12 @@ class TestAsking:
         looked_up = []
         known = signup._names  # noqa: SLF001 - the lists before and after
 
-        def look_up(_: Any, postcode: str) -> bool:
+        def look_up(_: object, postcode: str) -> bool:
             looked_up.append(postcode)
             monkeypatch.setattr(signup, "_names", known)
             return True
 
-        def unknown(_: Any) -> Any:
+        def unknown(_: object) -> NoReturn:
             raise PlaceError("it", "is not held", "Try another")
 
         monkeypatch.setattr(signup, "_names", unknown)
@@ -305,6 +291,24 @@ class TestWhatAnAddressGets:
             with pytest.raises(StoreError):
                 signup.handle(town.services, town.store)
         assert len(mails(town)) == 1
+
+    def test_one_request_that_we_fail_at_costs_no_other_its_mail(
+        self, town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        asks(town, "bad@example.org")
+        asks(town, WHO)
+        real = signup.notices.confirmation
+
+        def confirmation(request: Signup, **rest: Any) -> Message:  # noqa: ANN401 - as it was called
+            if request.email == "bad@example.org":
+                raise ValueError("bad@example.org")
+            return real(request, **rest)
+
+        monkeypatch.setattr(signup.notices, "confirmation", confirmation)
+        assert [mail.recipient for mail in mails(town)] == [WHO]
+        assert "ValueError, a fault in sinkwatch" in caplog.text
+        assert "bad@" not in caplog.text
+        assert mails(town) == []  # it is not tried for ever
 
 
 class TestResending:
@@ -436,9 +440,7 @@ class TestAnotherAddress:
         town.composes()  # queued, not sent
         signup.ask_address(town.services, town.store, town.person(), self.NEW, client=CLIENT)
         signup.handle(town.services, town.store)
-        (token,) = [
-            signup_id for (signup_id,) in town.rows("signups", "signup_id")
-        ]
+        (token,) = [signup_id for (signup_id,) in town.rows("signups", "signup_id")]
         signed = town.services.sender().signer.sign(Purpose.CONFIRM, token, at=town.clock())
         signup.confirm(town.services, town.store, signed)
         sent = [(mail.recipient, mail.kind) for mail in town.posts()]
@@ -459,11 +461,11 @@ class TestAnotherAddress:
         town.clock.now += QUARTER
         assert confirms(town, self.ask(town)).email == self.NEW
 
-    def test_the_same_mailbox_in_another_case_is_no_address_that_was_left(
-        self, town: Town
-    ) -> None:
+    def test_the_same_mailbox_in_another_case_is_no_address_that_was_left(self, town: Town) -> None:
         town.resident(WHO)
-        assert confirms(town, self.ask(town, "Resident@example.org")).email == "Resident@example.org"
+        assert (
+            confirms(town, self.ask(town, "Resident@example.org")).email == "Resident@example.org"
+        )
         assert log_of(town) == []
         assert town.delivers() == []
 
@@ -501,7 +503,7 @@ class TestAnotherAddress:
 
 
 class TestLeaving:
-    def token(self, town: Town, person: Any) -> str:
+    def token(self, town: Town, person: Subscriber) -> str:
         return town.services.sender().leave_token(person.subscriber_id, town.clock())
 
     def test_one_click_ends_everything_and_a_second_does_nothing(self, town: Town) -> None:
@@ -628,8 +630,10 @@ class TestSoftBounces:
         person = town.resident(WHO)
         ends = []
         for _ in range(5):
-            for _ in range(3):
-                ends.append(signup.soft_bounce(town.services, town.store, person.subscriber_id))
+            ends += [
+                signup.soft_bounce(town.services, town.store, person.subscriber_id)
+                for _ in range(3)
+            ]
             town.clock.move(days=1)
         assert ends == [False] * 12 + [True, False, False]
         assert reason(town) == suppressions.BOUNCED
@@ -639,9 +643,7 @@ class TestSoftBounces:
         for step in (1, 1, -2, 1, 1):
             signup.soft_bounce(town.services, town.store, person.subscriber_id)
             town.clock.move(days=step)
-        assert town.rows("subscribers", "bounce_score", "bounced_on") == [
-            (3, date(2026, 11, 24))
-        ]
+        assert town.rows("subscribers", "bounce_score", "bounced_on") == [(3, date(2026, 11, 24))]
 
     def test_of_somebody_who_has_left_nothing_is_counted(self, town: Town) -> None:
         person = town.resident(WHO)
@@ -691,6 +693,19 @@ class TestOwnPage:
         signup.handle(town.services, town.store)
         assert [mail.recipient for mail in mails(town)] == [WHO]
         assert town.rows("signups", "signup_id") == []
+
+    def test_a_request_for_the_link_that_another_worker_answers_is_left_to_it(
+        self, town: Town, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        town.resident(WHO)
+        signup.send_manage_link(town.services, town.store, email=WHO, client=CLIENT)
+        with town.store.read() as connection:
+            read_before = signup.signups.unhandled(connection, 50)
+        assert len(mails(town)) == 1
+        town.clock.now += QUARTER
+        monkeypatch.setattr(signup.signups, "unhandled", lambda *_: read_before)
+        monkeypatch.setattr(signup.signups, "note_handled", lambda *_: True)
+        assert mails(town) == []
 
     def test_places_are_added_and_changed_up_to_ten(self, town: Town) -> None:
         places = [a_place(HOME, postcode=f"HG4 1A{letter}") for letter in "ABCDEFGHJ"]
@@ -761,9 +776,9 @@ class TestOwnPage:
 
 
 class TestAddingByHand:
-    def add(self, town: Town, wish: signup.Wish, **changed: Any) -> Any:
-        given = {"frequency": Frequency.DAILY, "consent": "letter of 3 May", **changed}
-        return signup.add(town.services, town.store, WHO, wish, **given)
+    def add(self, town: Town, wish: signup.Wish) -> Subscriber:
+        given = {"frequency": Frequency.DAILY, "consent": "letter of 3 May"}
+        return signup.add(town.services, town.store, WHO, wish, **given)  # type: ignore[arg-type]
 
     def test_keeps_how_they_agreed_and_lifts_whatever_stood_against_it(self, town: Town) -> None:
         suppress(town, suppressions.BOUNCED)
@@ -818,4 +833,3 @@ def test_a_message_of_somebody_who_left_in_the_middle_of_sending_is_forgotten(to
     town.mailer = Leaves()
     assert len(town.delivers()) == 1
     assert town.rows("messages", "state") == []
-    assert Outcome.SENT not in {state for (state,) in town.rows("messages", "state")}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sinkwatch import scheduler
+from sinkwatch import timetable
 from sinkwatch.store import Store, jobs
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def last_success(folder: Path, now: datetime) -> datetime | None:
     store = Store.open(f"sqlite:///{path}", now=now)
     try:
         with store.read() as connection:
-            return jobs.last_success(connection, scheduler.DAILY)
+            return jobs.last_success(connection, timetable.DAILY_RUN)
     finally:
         store.close()
 

@@ -157,7 +157,7 @@ def test_the_journal_is_changed_as_soon_as_readers_have_gone(
     sqlite_url: str, reader: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "sleep", lambda _pause_s: reader.execute("ROLLBACK"))
-    store = Store.open(sqlite_url, now=NOW)
+    store = Store.open(f"{sqlite_url}?timeout=0.05", now=NOW)
     assert store.describe()["journal_mode"] == "wal"
     store.close()
 

@@ -302,7 +302,7 @@ def test_a_database_that_is_busy_is_said_to_be(
 def test_the_log_says_what_was_asked_and_never_by_whom_or_with_which_token(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sinkwatch")  # a command before may have set another
     own = service.subscribed("ann@example.org")
     token = own.removeprefix("/m/")
     for path in (

@@ -309,7 +309,7 @@ def test_many_bad_rows_refuse_the_whole(name: str) -> None:
 def test_what_is_said_of_bad_rows_names_no_whole_postcode(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sinkwatch")
     world.edition("2026-09", *units(300), a_row("YO9 9ZZ"), a_row("SM9 9ZZ", district="?"))
     line = next(r.getMessage() for r in caplog.records if "rows left out" in r.getMessage())
     assert line == (
@@ -381,7 +381,7 @@ def test_one_more_folder_and_names_in_another_case_do_no_harm(world: World) -> N
 def test_what_becomes_of_postcodes_from_one_edition_to_the_next(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "sinkwatch")
     world.edition("2026-02", a_row("SM1 1AA"), a_row("SM1 1AB"), a_row("SM1 1AD"))
     frame = world.edition(
         "2026-05", a_row("SM1 1AA"), a_row("SM1 1AB", easting=E + 3, northing=N + 4),

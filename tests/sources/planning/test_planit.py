@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinkwatch import alerts, sources
+from sinkwatch import events, sources
 from sinkwatch.errors import SchemaError
 from sinkwatch.model import Area, Inputs, Snapshot, SourceSpec, SourceState, SourceStatus
 from sinkwatch.sources.outside.download import Downloader
@@ -706,7 +706,7 @@ def test_a_hostile_answer_is_named_and_leaves_the_last_good_copy_in_use(
     assert state.snapshot == copy
     assert copy.path.read_bytes().count(b"\n") == 4
     # The same facts as before: nothing is new to anyone, so there is nothing to mail.
-    assert alerts.application_facts(inputs.applications) == alerts.application_facts(before)
+    assert events.application_facts(inputs.applications) == events.application_facts(before)
     assert len(world.peer.asked) <= 1 + 4
 
 

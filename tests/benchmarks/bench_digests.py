@@ -94,7 +94,7 @@ print(json.dumps({
 
 
 def _peer_s(n: int) -> float:
-    """Encode as many pictures as there are mails, and return the seconds of processor time."""
+    """Encode some pictures, and return the seconds of processor time for each."""
     random = np.random.default_rng(1)
     lines = np.tile(random.integers(0, 12, (42, 56), dtype=np.uint8).repeat(15, 0).repeat(15, 1), 1)
     picture = Image.fromarray(lines, mode="P")
@@ -102,14 +102,14 @@ def _peer_s(n: int) -> float:
     began = time.process_time()
     for _ in range(n):
         picture.save(io.BytesIO(), format="PNG", optimize=True)
-    return time.process_time() - began
+    return (time.process_time() - began) / n
 
 
 @pytest.mark.benchmark
 def test_ten_thousand_digests_cost_little_more_than_their_pictures(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _OURS, str(tmp_path), str(N_DIGESTS)]
     ours = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    ratio = ours["cpu_s"] / _peer_s(ours["queued"])
+    ratio = ours["cpu_s"] / ours["queued"] / _peer_s(300)
     print(f"\n{ours}, {ratio:.1f} times the encoding of as many pictures")  # noqa: T201 - the figures
     assert ours["queued"] > 0.8 * N_DIGESTS
     assert ours["bytes"] <= MOST_BYTES

@@ -57,7 +57,7 @@ def _ripon() -> tuple[Area, Inputs]:
 def one_gazetteer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the lists of postcodes, which stay as they are, be read but once."""
     names = _names()
-    monkeypatch.setattr(signup, "_names", lambda _: names)
+    monkeypatch.setattr(signup.wishes, "_names", lambda _: names)
 
 
 @functools.cache

@@ -164,18 +164,18 @@ class TestAsking:
         self, town: Town, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         looked_up = []
-        known = signup._names  # noqa: SLF001 - the lists before and after
+        known = signup.wishes._names  # noqa: SLF001 - the lists before and after
 
         def look_up(_: object, postcode: str) -> bool:
             looked_up.append(postcode)
-            monkeypatch.setattr(signup, "_names", known)
+            monkeypatch.setattr(signup.wishes, "_names", known)
             return True
 
         def unknown(_: object) -> NoReturn:
             raise PlaceError("it", "is not held", "Try another")
 
-        monkeypatch.setattr(signup, "_names", unknown)
-        monkeypatch.setattr(signup.intake, "look_up", look_up)
+        monkeypatch.setattr(signup.wishes, "_names", unknown)
+        monkeypatch.setattr(signup.wishes.intake, "look_up", look_up)
         asks(town)
         assert looked_up == [HOME]
         assert len(town.rows("signups", "signup_id")) == 1
@@ -186,7 +186,7 @@ class TestAsking:
         def fail(*_: object) -> None:
             raise StoreError("the disk", "is full", "Free some space")
 
-        monkeypatch.setattr(signup.signups, "add", fail)
+        monkeypatch.setattr(signup.asking.signups, "add", fail)
         with pytest.raises(StoreError):
             asks(town)
         assert town.rows("tallies", "tally_id") == []
@@ -260,7 +260,7 @@ class TestWhatAnAddressGets:
     def test_fifty_are_answered_in_a_round_and_the_rest_in_the_next(
         self, town: Town, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(signup, "_HANDLED_AT_ONCE", 2)
+        monkeypatch.setattr(signup.asking, "_HANDLED_AT_ONCE", 2)
         for number in range(3):
             asks(town, f"r{number}@example.org")
         assert signup.handle(town.services, town.store) == 2
@@ -272,9 +272,9 @@ class TestWhatAnAddressGets:
     ) -> None:
         asks(town)
         with town.store.read() as connection:
-            read_before = signup.signups.unhandled(connection, 50)
+            read_before = signup.asking.signups.unhandled(connection, 50)
         assert signup.handle(town.services, town.store) == 1
-        monkeypatch.setattr(signup.signups, "unhandled", lambda *_: read_before)
+        monkeypatch.setattr(signup.asking.signups, "unhandled", lambda *_: read_before)
         assert signup.handle(town.services, town.store) == 0
         assert len(town.delivers()) == 1
 
@@ -297,14 +297,14 @@ class TestWhatAnAddressGets:
     ) -> None:
         asks(town, "bad@example.org")
         asks(town, WHO)
-        real = signup.notices.confirmation
+        real = signup.asking.notices.confirmation
 
         def confirmation(request: Signup, **rest: Any) -> Message:  # noqa: ANN401 - as it was called
             if request.email == "bad@example.org":
                 raise ValueError("bad@example.org")
             return real(request, **rest)
 
-        monkeypatch.setattr(signup.notices, "confirmation", confirmation)
+        monkeypatch.setattr(signup.asking.notices, "confirmation", confirmation)
         assert [mail.recipient for mail in mails(town)] == [WHO]
         assert "ValueError, a fault in sinkwatch" in caplog.text
         assert "bad@" not in caplog.text
@@ -700,11 +700,11 @@ class TestOwnPage:
         town.resident(WHO)
         signup.send_manage_link(town.services, town.store, email=WHO, client=CLIENT)
         with town.store.read() as connection:
-            read_before = signup.signups.unhandled(connection, 50)
+            read_before = signup.asking.signups.unhandled(connection, 50)
         assert len(mails(town)) == 1
         town.clock.now += QUARTER
-        monkeypatch.setattr(signup.signups, "unhandled", lambda *_: read_before)
-        monkeypatch.setattr(signup.signups, "note_handled", lambda *_: True)
+        monkeypatch.setattr(signup.asking.signups, "unhandled", lambda *_: read_before)
+        monkeypatch.setattr(signup.asking.signups, "note_handled", lambda *_: True)
         assert mails(town) == []
 
     def test_places_are_added_and_changed_up_to_ten(self, town: Town) -> None:

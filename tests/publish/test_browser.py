@@ -355,6 +355,7 @@ def test_the_view_cannot_come_closer_than_the_zones_can_bear(offline: Visit) -> 
 
 def test_the_keyboard_reaches_a_mark_opens_its_card_and_comes_back(offline: Visit) -> None:
     page = offline.page
+    page.bring_to_front()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     mark = page.locator('.mark[aria-label^="Magdalen\'s Close house collapse"]')
@@ -370,7 +371,9 @@ def test_the_keyboard_reaches_a_mark_opens_its_card_and_comes_back(offline: Visi
 
 def test_the_map_itself_moves_by_the_keyboard(offline: Visit) -> None:
     page = offline.page
+    page.bring_to_front()  # a page behind another has no focus to give, and its keys are lost
     page.locator(".view").focus()
+    _until(page, "map_area.keyboard._focused")
     before = page.evaluate("map_area.getCenter().lng")
     page.keyboard.press("ArrowRight")
     _until(page, f"map_area.getCenter().lng > {before}")

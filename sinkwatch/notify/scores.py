@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from datetime import date
 
 SUPPRESS_AT: Final = 5
-"""Score at which an address is suppressed (safety facts, section 4)."""
+"""Score at which an address is suppressed (sinkwatch mail rules)."""
 
 FORGET_AFTER: Final = timedelta(days=7)
-"""Days without a bounce after which the score starts anew (safety facts, section 4)."""
+"""Days without a bounce after which the score starts anew (sinkwatch mail rules)."""
 
 
 def score_after(score: int, last_scored_on: date | None, on: date) -> int:

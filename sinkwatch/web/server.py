@@ -104,9 +104,13 @@ class Protocol(H11Protocol):
 
     def shutdown(self) -> None:
         """End a connection that nobody uses at once: a client that is gone answers no good-bye."""
-        is_idle = getattr(self.cycle, "response_complete", True)  # there is none before a request
+        is_answered = getattr(self.cycle, "response_complete", True)  # none before a request
+        # One that is closing already must not be asked: with TLS it has let go of its socket.
+        is_done = is_answered and not (
+            self.transport.is_closing() or self.transport.get_write_buffer_size()
+        )
         super().shutdown()
-        if is_idle and not self.transport.get_write_buffer_size():
+        if is_done:
             self.transport.abort()
 
     def _give_up(self) -> None:

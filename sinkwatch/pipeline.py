@@ -17,6 +17,7 @@ from sinkwatch import (
     explain,
     geocode,
     intake,
+    public,
     sources,
     survey,
     timetable,
@@ -434,8 +435,6 @@ def notes(findings: Findings) -> dict[str, changes_of.Note]:
     notes
         By application key and sinkhole id.
     """
-    from sinkwatch.publish import public  # noqa: PLC0415 - with the site
-
     styles = findings.area.parameters.table.styles
     names = dict(zip(findings.places["place_id"], findings.places["name"], strict=True))
     sites = dict(

@@ -48,6 +48,7 @@ CORE = frozenset(
         "geocode",
         "hazard",
         "model",
+        "public",
         "schemas",
         "sites",
         "style",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sinkwatch import wording
-from sinkwatch.publish import public
+from sinkwatch import public, wording
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings

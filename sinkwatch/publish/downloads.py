@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import shapely
 
-from sinkwatch import explain, survey, wording
+from sinkwatch import explain, public, survey, wording
 from sinkwatch.model import FRAME_OF_KIND, Band, GeologyClass, PlaceKind
-from sinkwatch.publish import columns, geojson, public, sources
+from sinkwatch.publish import columns, geojson, sources
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from sinkwatch.model import Assessment, Findings
-    from sinkwatch.publish.public import Row
+    from sinkwatch.public import Row
 
 _ZONES: Final = "zones.geojson"
 _BOREHOLES: Final = "boreholes.csv"

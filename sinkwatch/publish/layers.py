@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 
-from sinkwatch import style, survey, wording
+from sinkwatch import public, style, survey, wording
 from sinkwatch.model import Band, GeologyClass
-from sinkwatch.publish import ground, public, sources
+from sinkwatch.publish import ground, sources
 from sinkwatch.publish.shapes import Shape
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sinkwatch.model import Findings
-    from sinkwatch.publish.public import Row
+    from sinkwatch.public import Row
 
 _PLAIN: Final = {"stroke": False, "fill": True, "interactive": False, "smoothFactor": 0.5}
 _POSTCODE_OPACITY: Final = 0.75

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import jinja2
 
-from sinkwatch import style, survey, wording
+from sinkwatch import public, style, survey, wording
 from sinkwatch.model import Band, Evidence, GeologyClass
-from sinkwatch.publish import assets, context, layers, overlay, public, sources, webmap
+from sinkwatch.publish import assets, context, layers, overlay, sources, webmap
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch import wording
+from sinkwatch import public, wording
 from sinkwatch.model import FRAME_OF_KIND, GEOLOGY_KINDS, PLANNING_KINDS, Age, SourceStatus
-from sinkwatch.publish import public
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import shapely
 
-from sinkwatch import explain, wording
+from sinkwatch import explain, public, wording
 from sinkwatch.model import Evidence
-from sinkwatch.publish import public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sinkwatch.model import Assessment, BandStyle, Findings
-    from sinkwatch.publish.public import Row
+    from sinkwatch.public import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinkwatch import geo
-from sinkwatch.publish import public
+from sinkwatch import geo, public
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings
@@ -42,16 +41,18 @@ def test_a_record_that_may_not_be_drawn_has_no_position_at_all() -> None:
     assert _records(431500, 471500, is_drawn=False) is None
 
 
-def test_rounding_leaves_the_inventory_itself_alone(findings: Findings) -> None:
-    before = findings.sinkholes.copy(deep=True)
-    public.sinkholes(findings.sinkholes)
-    pd.testing.assert_frame_equal(pd.DataFrame(before), pd.DataFrame(findings.sinkholes))
+def test_rounding_leaves_the_inventory_itself_alone(ripon_findings: Findings) -> None:
+    before = ripon_findings.sinkholes.copy(deep=True)
+    public.sinkholes(ripon_findings.sinkholes)
+    pd.testing.assert_frame_equal(pd.DataFrame(before), pd.DataFrame(ripon_findings.sinkholes))
 
 
-def test_past_decisions_are_rounded_too_since_many_stand_on_a_record(findings: Findings) -> None:
-    shown = public.cases(findings.cases)
+def test_past_decisions_are_rounded_too_since_many_stand_on_a_record(
+    ripon_findings: Findings,
+) -> None:
+    shown = public.cases(ripon_findings.cases)
     placed = shown.geometry.dropna()
-    assert len(placed) == int(findings.cases.geometry.notna().sum()) > 20
+    assert len(placed) == int(ripon_findings.cases.geometry.notna().sum()) > 20
     assert (placed.x % 50 == 0).all()
     assert (placed.y % 50 == 0).all()
 
@@ -149,3 +150,10 @@ def test_a_description_loses_personal_data_and_is_no_longer_than_needed() -> Non
     assert shown.startswith("Call [removed] on [removed]. word")
     assert len(shown) <= public.DESCRIPTION_LENGTH
     assert public.description({"description": None}) == ""
+
+
+def test_a_record_that_may_not_be_drawn_is_listed_without_a_place() -> None:
+    frame = public.sinkholes(
+        geo.bng_frame({"sinkhole_id": ["S1", "S2"], "is_drawn": [True, False]}, [10, 60], [10, 60])
+    )
+    assert public.points(frame) == [shapely.Point(0, 0), None]

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sinkwatch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from sinkwatch.model.evidence import Policy
     from sinkwatch.model.ground import Bounds, GeologyClass, Parameters
     from sinkwatch.model.sources import SourceSpec
 
@@ -108,6 +109,8 @@ class Area:
         applications must lie there. Empty to believe every point.
     overlays
         Maps of others that a reader may lay over ours.
+    policies
+        Planning documents that concern unstable ground there.
     """
 
     area_id: str
@@ -122,3 +125,4 @@ class Area:
     class_notes: Mapping[GeologyClass, str]
     districts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overlays: tuple[Overlay, ...] = ()
+    policies: tuple[Policy, ...] = ()

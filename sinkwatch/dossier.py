@@ -1,0 +1,1 @@
+"""What an evidence pack says of one place: both sides, each figure with its source and doubt."""

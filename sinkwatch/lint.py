@@ -1,0 +1,1 @@
+"""What no sentence of ours may say, and what every pack has to."""

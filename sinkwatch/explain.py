@@ -25,6 +25,8 @@ _LEAST_SHARE_SHOWN: Final = 0.005
 """A smaller share of a site is shown as "under 1%", never as nothing."""
 
 _NEAREST: Final = "Nearest record that counts"
+_DECIDES: Final = "Record that decides"
+_LISTED: Final = "Nearest record"
 
 _Row = Mapping[str, Any]
 """Column to value; the columns are those of `schemas`."""
@@ -170,8 +172,8 @@ def headline(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> str:
     Returns
     -------
     sentence
-        The band's label, the ground, and the nearest record that counts, if there is one, with
-        its date and distance.
+        The band's label, the ground, and the record that decides, if there is one, with its date
+        and distance.
     """
     label = styles[assessment.band].label
     ground = next(reason.text for reason in assessment.reasons if reason.code == "ground")
@@ -179,8 +181,19 @@ def headline(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> str:
     if deciding is None:
         return f"{label}: {ground}"
     facts = deciding.facts
-    listed = "Nearest record" if assessment.band is Band.NOT_ASSESSED else _NEAREST
+    listed = _LISTED if assessment.band is Band.NOT_ASSESSED else _decided_by(assessment, facts)
     return f"{label}: {ground} {listed}: {facts['name']} ({facts['date']}), {facts['about']}."
+
+
+def _decided_by(assessment: Assessment, deciding: Mapping[str, Any]) -> str:
+    """Call the record that decides the nearest only if it is: a possible one counts further out."""
+    counted = [reason.facts for reason in assessment.reasons if reason.code == "sinkhole"]
+    is_nearest = all(_metres(deciding) <= _metres(facts) for facts in counted)
+    return _NEAREST if is_nearest else _DECIDES
+
+
+def _metres(facts: Mapping[str, Any]) -> float:
+    return float(facts["distance_m"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

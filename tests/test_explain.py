@@ -421,6 +421,17 @@ def test_the_headline_says_band_ground_and_nearest_record(
     assert explain.headline(found, world.band_table().styles) == expected
 
 
+def test_the_headline_calls_no_record_the_nearest_that_a_merely_possible_one_lies_nearer_than() -> (
+    None
+):
+    sure = a_sinkhole(C[0] + 87.5, C[1], sinkhole_id="S1", feature_id="F1")
+    nearer = a_sinkhole(
+        C[0] + 67.5, C[1], sinkhole_id="S2", feature_id="F2", evidence=Evidence.POSSIBLE
+    )
+    said = explain.headline(ask(a_place(*C), sure, nearer), world.band_table().styles)
+    assert "Record that decides: Mill Lane hole (17 February 2014), about 80 m" in said
+
+
 # ── Laws ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,7 +8,8 @@ Every way in which sinkwatch says no, on one page.
     ├── PlaceError             words that name no place we can answer for
     ├── DataError              data is not what its schema promises
     │   ├── SchemaError        columns, types, CRS, geometry, key
-    │   └── CoverageError      a position lies outside the data
+    │   ├── CoverageError      a position lies outside the data
+    │   └── WordingError       a sentence says what none of ours may, or a needed one is missing
     ├── SourceError            a source failed                  (source, url, retryable)
     ├── StoreError             the database or a folder cannot be used
     ├── BusyError              another run holds the lock
@@ -96,6 +97,10 @@ class SchemaError(DataError):
 
 class CoverageError(DataError):
     """A position lies outside what the data, or the National Grid, can speak of."""
+
+
+class WordingError(DataError):
+    """A sentence says what none of ours may, or what has to be said is missing."""
 
 
 class SourceError(SinkwatchError):

@@ -61,6 +61,7 @@ def test_a_delivery_error_says_whether_trying_again_is_pointless() -> None:
         (errors.DataError, errors.SinkwatchError),
         (errors.SchemaError, errors.DataError),
         (errors.CoverageError, errors.DataError),
+        (errors.WordingError, errors.DataError),
         (errors.SourceError, errors.SinkwatchError),
         (errors.StoreError, errors.SinkwatchError),
         (errors.BusyError, errors.SinkwatchError),

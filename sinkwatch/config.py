@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ from sinkwatch.model import (
     GeologyClass,
     Overlay,
     Parameters,
+    Policy,
     SourceSpec,
 )
 
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
         Database, snapshots and mails.
     maps_folder
         Where the published site is written.
+    evidence_packs
+        Whether publishing makes an evidence pack for every flagged place.
     database_url
         SQLAlchemy URL; empty for SQLite in the state folder.
     planning_files
@@ -131,6 +135,7 @@ class Settings(BaseSettings):
     area: str = "ripon"
     state_folder: Path = Path("var")
     maps_folder: Path = Path("maps")
+    evidence_packs: bool = True
     database_url: str = Field(default="", repr=False)  # may hold a password
     planning_files: Annotated[tuple[Path, ...], NoDecode] = ()
     inventory_files: Annotated[tuple[Path, ...], NoDecode] = ()
@@ -409,6 +414,23 @@ def data_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "data"
 
 
+def area_file(name: str) -> Path:
+    """
+    Return where the file of an area lies.
+
+    Parameters
+    ----------
+    name
+        Name of a folder that ships with sinkwatch, or the path of an ``area.toml``.
+
+    Returns
+    -------
+    path
+        Perhaps of no file.
+    """
+    return Path(name) if name.endswith(".toml") else data_folder() / name / "area.toml"
+
+
 def load_area(name: str) -> Area:
     """
     Read an area.
@@ -426,9 +448,9 @@ def load_area(name: str) -> Area:
     Raises
     ------
     ConfigError
-        If there is no such area, or its file or band table is wrong.
+        If there is no such area, or its file, band table or planning documents are wrong.
     """
-    path = Path(name) if name.endswith(".toml") else data_folder() / name / "area.toml"
+    path = area_file(name)
     if not path.is_file():
         known = ", ".join(sorted(found.parent.name for found in data_folder().glob("*/area.toml")))
         raise ConfigError(
@@ -622,6 +644,33 @@ def load_bands(path: Path) -> BandTable:
         raise ConfigError(f"{error.value} {path}", error.rule, error.way_out) from error
 
 
+def load_policies(path: Path) -> tuple[Policy, ...]:
+    """
+    Read the planning documents of an area.
+
+    Parameters
+    ----------
+    path
+        A file like ``data/ripon/policies.toml``.
+
+    Returns
+    -------
+    policies
+        In the order of the file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or an entry is incomplete or contradicts itself.
+    """
+    try:
+        parsed = _PolicyFile.model_validate(_toml(path))
+    except ValidationError as error:
+        way_out = "Mend these entries; compare with the policies.toml that ships with sinkwatch"
+        raise _config_error(str(path), error, way_out) from error
+    return tuple(entry.made() for entry in parsed.policy)
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -662,6 +711,56 @@ class _BandFile(_Strict):
             check_record={GeologyClass[row]: checks for row, checks in self.check_record.items()},
             styles=styles,
         )
+
+
+class _PolicyEntry(_Strict):
+    id: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    title: str = Field(min_length=1)
+    says: str = Field(min_length=1)
+    confirmed: bool
+    valid_from: date | None = None
+    valid_until: date | None = None
+    open_ended: bool = False
+    superseded: bool = False
+    checked_on: date
+    note: str = ""
+    source_title: str = Field(min_length=1)
+    source_url: str = Field(default="", pattern=r"^(https?://[!-~]+)?$")
+
+    @model_validator(mode="after")
+    def _days_agree(self) -> Self:
+        if self.open_ended and (self.valid_until is not None or self.superseded):
+            message = f"{self.id} cannot be open_ended and also have ended"
+            raise ValueError(message)
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            message = f"{self.id} ends on {self.valid_until}, before {self.valid_from}"
+            raise ValueError(message)
+        return self
+
+    def made(self) -> Policy:
+        return Policy(
+            policy_id=self.id,
+            title=self.title,
+            says=self.says,
+            is_confirmed=self.confirmed,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+            is_open_ended=self.open_ended,
+            is_superseded=self.superseded,
+            checked_on=self.checked_on,
+            note=self.note,
+            source_title=self.source_title,
+            source_url=self.source_url,
+        )
+
+
+class _PolicyFile(_Strict):
+    policy: tuple[_PolicyEntry, ...]
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Self:
+        _refuse_repeated("documents have the id", [entry.id for entry in self.policy])
+        return self
 
 
 class _SourceEntry(BaseModel):
@@ -743,6 +842,7 @@ class _AreaFile(_Strict):
     outcodes: tuple[str, ...]
     map_centre: tuple[float, float]
     bands: str
+    policies: str = ""
     bounds: _BoundsEntry
     parameters: _ParametersEntry = _ParametersEntry()
     class_notes: dict[Literal["A", "B", "C"], str]
@@ -788,6 +888,7 @@ class _AreaFile(_Strict):
             class_notes={GeologyClass[row]: note for row, note in self.class_notes.items()},
             districts=self.districts,
             overlays=tuple(entry.made() for entry in self.overlay),
+            policies=load_policies(folder / self.policies) if self.policies else (),
         )
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,7 @@ GOOD: dict[str, tuple[object, object]] = {
     "area": ("ripon", "ripon"),
     "state_folder": ("/var/lib/sinkwatch", Path("/var/lib/sinkwatch")),
     "maps_folder": ("public", Path("public")),
+    "evidence_packs": (False, False),
     "database_url": ("postgresql+psycopg://db/sw", "postgresql+psycopg://db/sw"),
     "online": (True, True),
     "opt_in": (["uprn", "prices"], ("uprn", "prices")),
@@ -185,6 +187,7 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("area", 5, 'area "5": Input should be a valid string'),
     ("state_folder", "", "state_folder: it is empty, which would be the folder where the command"),
     ("maps_folder", "", "maps_folder: it is empty"),
+    ("evidence_packs", "some", 'evidence_packs "some": Input should be a valid boolean'),
     ("database_url", "mysql://me:hunter2@db/sw", "it must begin with sqlite: or postgresql"),
     ("online", "perhaps", 'online "perhaps": Input should be a valid boolean'),
     ("online", True, "online = true needs contact to be set to your own"),
@@ -508,6 +511,55 @@ def test_a_band_table_that_is_gone_is_named(changed: Callable[..., Path]) -> Non
     assert "cannot be read (No such file" in error.rule
 
 
+# ── Planning documents ───────────────────────────────────────────────────────────────────────
+
+
+def test_planning_documents_are_read_as_they_stand(ripon: Area) -> None:
+    policies = {policy.policy_id: policy for policy in ripon.policies}
+    plan = policies["ripon-neighbourhood-plan"]
+    assert (plan.valid_from, plan.valid_until) == (date(2019, 4, 10), date(2029, 12, 31))
+    assert (plan.is_confirmed, plan.is_superseded, plan.is_open_ended) == (True, False, False)
+    assert policies["local-plan-2001"].is_superseded
+    assert not policies["local-plan-ne9"].is_confirmed
+
+
+def test_an_area_may_name_no_planning_documents(changed: Callable[..., Path]) -> None:
+    assert load_area(str(changed(("^policies = .*$", "")))).policies == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("^confirmed = true$", "", "policy.0.confirmed: Field required"),
+        ("^confirmed = true$", 'confirmed = "perhaps"', "policy.0.confirmed"),
+        ("^checked_on = .*$", "", "policy.0.checked_on: Field required"),
+        ("^checked_on = .*$", 'checked_on = "lately"', 'policy.0.checked_on "lately": Input sh'),
+        ('^id = "local-plan-2001"', 'id = "nppf"', "two documents have the id nppf"),
+        ('^id = "nppf"', 'id = "N P"', 'policy.9.id "N P": String should match'),
+        ("^title = .*$", 'title = ""', "policy.0.title"),
+        ("^valid_until = 2029-12-31", "valid_until = 2018-12-31", "ends on 2018-12-31, before 20"),
+        ("^valid_until = ", "open_ended = true\nvalid_until = ", "open_ended and also have ended"),
+        ("^superseded = ", "open_ended = true\nsuperseded = ", "open_ended and also have ended"),
+        ('^source_url = "https', 'source_url = "javascript', "policy.0.source_url"),
+        ("^says = ", "sais = ", "policy.0.sais is not an entry that is known"),
+        (r"^\[\[policy\]\]", "[[policy]", "is not TOML"),
+    ],
+)
+def test_planning_documents_with_a_fault_are_refused_with_their_file(
+    changed: Callable[..., Path], old: str, new: str, rule: str
+) -> None:
+    error = area_refused(changed((old, new), file="ripon/policies.toml"))
+    assert rule in error.rule
+    assert "policies.toml" in error.value
+    assert error.way_out
+
+
+def test_a_file_of_planning_documents_that_is_gone_is_named(changed: Callable[..., Path]) -> None:
+    error = area_refused(changed(("^policies = .*$", 'policies = "gone.toml"')))
+    assert error.value.endswith("gone.toml")
+    assert "cannot be read (No such file" in error.rule
+
+
 # ── Planning files ───────────────────────────────────────────────────────────────────────────
 
 
@@ -539,6 +591,7 @@ def opted(tmp_path: Path, *names: str) -> dict[str, str]:
     folder = tmp_path / "data" / "ripon"
     folder.mkdir(parents=True)
     shutil.copy(config.data_folder() / "bands.toml", folder.parent)
+    shutil.copy(config.data_folder() / "ripon" / "policies.toml", folder)
     (folder / "area.toml").write_text(
         text.replace('"planit"\ntitle', '"planit"\nopt_in = true\ntitle')
     )

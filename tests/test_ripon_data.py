@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import re
+import tomllib
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,8 +180,17 @@ ZONES: dict[str, Any] = json.loads((FOLDER / "gypsum_zones.geojson").read_text(e
 FEATURES: dict[str, dict[str, Any]] = {item["id"]: item for item in ZONES["features"]}
 POLYGONS = {key: Polygon(*item["geometry"]["coordinates"]) for key, item in FEATURES.items()}
 
+POLICIES: list[dict[str, Any]] = tomllib.loads(
+    (FOLDER / "policies.toml").read_text(encoding="utf-8")
+)["policy"]
+
+every_policy = pytest.mark.parametrize(
+    "policy", POLICIES, ids=[policy["id"] for policy in POLICIES]
+)
 every_table = pytest.mark.parametrize("name", list(COLUMNS))
-every_file = pytest.mark.parametrize("name", [*COLUMNS, "gypsum_zones.geojson", "datapackage.json"])
+every_file = pytest.mark.parametrize(
+    "name", [*COLUMNS, "gypsum_zones.geojson", "policies.toml", "datapackage.json"]
+)
 every_sinkhole = pytest.mark.parametrize("row", SINKHOLES.values(), ids=list(SINKHOLES))
 every_place = pytest.mark.parametrize("row", PLACES.values(), ids=list(PLACES))
 every_case = pytest.mark.parametrize(
@@ -334,7 +344,7 @@ def test_position_says_how_it_was_found(row: Row) -> None:
     assert BASIS.fullmatch(row["position_basis"])
 
 
-@pytest.mark.parametrize("name", ["gypsum_zones.geojson", "datapackage.json"])
+@pytest.mark.parametrize("name", ["gypsum_zones.geojson", "policies.toml", "datapackage.json"])
 def test_descriptions_keep_to_the_same_words(name: str) -> None:
     text = re.sub(r"https?://[^\s\"]+", "", (FOLDER / name).read_text(encoding="utf-8"))
     assert BANNED.search(text) is None
@@ -810,11 +820,42 @@ def test_neighbouring_zones_share_their_line_without_a_gap(one: str, other: str)
     assert POLYGONS[one].intersection(POLYGONS[other]).length > 0.01
 
 
+# --- Planning documents ---------------------------------------------------------------------
+
+
+def test_only_what_was_read_and_whose_days_are_known_can_be_cited() -> None:
+    # Facts: the Neighbourhood Plan was made on 10 April 2019; no other day was found.
+    dated = {policy["id"] for policy in POLICIES if "valid_from" in policy}
+    assert dated == {"ripon-neighbourhood-plan"}
+    assert {policy["id"] for policy in POLICIES if policy.get("superseded")} == {"local-plan-2001"}
+
+
+def test_what_is_known_at_second_hand_only_is_not_confirmed() -> None:
+    assert {policy["id"] for policy in POLICIES if not policy["confirmed"]} == {
+        "gypsum-areas-and-declaration",
+        "local-plan-ne9",
+        "nppf",
+        "ppg-land-stability",
+    }
+
+
+@every_policy
+def test_a_document_that_cannot_be_cited_says_what_to_look_at(policy: dict[str, Any]) -> None:
+    assert policy["note"]
+    assert policy["checked_on"] == dt.date.fromisoformat(EDITION)
+
+
+@every_policy
+def test_a_document_that_was_read_says_where(policy: dict[str, Any]) -> None:
+    assert bool(policy.get("source_url")) == policy["confirmed"]
+    assert URL.fullmatch(policy.get("source_url", "https://example.org/"))
+
+
 # --- The data package -----------------------------------------------------------------------
 
 
 def test_package_lists_every_table_and_the_zones() -> None:
-    assert set(RESOURCES) == {*COLUMNS, "gypsum_zones.geojson"}
+    assert set(RESOURCES) == {*COLUMNS, "gypsum_zones.geojson", "policies.toml"}
     assert PACKAGE["version"] == EDITION
     assert "contributors" not in PACKAGE
 

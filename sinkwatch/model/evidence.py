@@ -86,6 +86,8 @@ class Policy:
         In force from and up to these days, both included; None if that is not known.
     is_open_ended
         Whether it stays in force until something replaces it, so that no last day is to be known.
+    is_superseded
+        Whether something has replaced it, even if the day on which it did is not known.
     checked_on
         When its standing was last looked at.
     note
@@ -105,6 +107,7 @@ class Policy:
     note: str
     source_title: str
     source_url: str
+    is_superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +330,7 @@ class Dossier:
     geology
         What is held about the ground, sentences.
     history
-        Applications and past decisions on the place and near it, newest first.
+        Applications and past decisions on the place, then near it, each newest first.
     weaknesses
         What weakens this evidence, sentences; never empty.
     questions

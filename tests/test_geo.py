@@ -5,6 +5,7 @@ import math
 
 import geopandas as gpd
 import numpy as np
+import pyproj
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -167,6 +168,135 @@ def test_points_are_made_where_both_coordinates_are_known() -> None:
     assert frame.crs == geo.BNG
     assert frame.geometry.isna().tolist() == [False, True, True]
     assert (frame.geometry.iloc[0].x, frame.geometry.iloc[0].y) == (1, 4)
+
+
+# ── Shapes in any declared CRS ───────────────────────────────────────────────────────────────────
+
+# A field at Ripon, on the National Grid.
+FIELD = shapely.Polygon([(431_000, 471_000), (431_200, 471_000), (431_150, 471_120)])
+
+ESRI_BNG = (
+    'PROJCS["British_National_Grid",GEOGCS["GCS_OSGB_1936",DATUM["D_OSGB_1936",'
+    'SPHEROID["Airy_1830",6377563.396,299.3249646]],PRIMEM["Greenwich",0.0],'
+    'UNIT["Degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],'
+    'PARAMETER["False_Easting",400000.0],PARAMETER["False_Northing",-100000.0],'
+    'PARAMETER["Central_Meridian",-2.0],PARAMETER["Scale_Factor",0.9996012717],'
+    'PARAMETER["Latitude_Of_Origin",49.0],UNIT["Meter",1.0]]'
+)
+HELMERT_BNG = (
+    'PROJCS["OSGB 1936 / British National Grid",GEOGCS["OSGB 1936",DATUM["OSGB_1936",'
+    'SPHEROID["Airy 1830",6377563.396,299.3249646],'
+    "TOWGS84[446.448,-125.157,542.06,0.15,0.247,0.842,-20.489]],"
+    'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],'
+    'PROJECTION["Transverse_Mercator"],PARAMETER["latitude_of_origin",49],'
+    'PARAMETER["central_meridian",-2],PARAMETER["scale_factor",0.9996012717],'
+    'PARAMETER["false_easting",400000],PARAMETER["false_northing",-100000],UNIT["metre",1]]'
+)
+
+
+def moved_to(crs: str, shape: shapely.Geometry, *, by_way_of: str) -> np.ndarray:
+    """Put a shape of the National Grid into a CRS: OSTN15 to degrees, then without a shift."""
+    last = pyproj.Transformer.from_crs(by_way_of, crs, always_xy=True)
+
+    def there(at: np.ndarray) -> np.ndarray:
+        axes = (at[:, 0], at[:, 1]) if by_way_of == geo.BNG else geo.to_wgs84(at[:, 0], at[:, 1])
+        return np.column_stack(last.transform(*axes))
+
+    return np.array([shapely.transform(shape, there)], dtype=object)
+
+
+@pytest.mark.parametrize("crs", [geo.BNG, "EPSG:7405", ESRI_BNG, HELMERT_BNG])
+def test_shapes_on_the_national_grid_stay_where_they_are(crs: str) -> None:
+    solid = np.array([shapely.force_3d(FIELD, 30.0)], dtype=object)
+    (shape,), accuracy_m = geo.shapes_to_bng(solid, crs, name="x")
+    assert (shape, accuracy_m) == (FIELD, 0)
+
+
+@pytest.mark.parametrize(
+    ("crs", "by_way_of"),
+    [
+        ("EPSG:4326", "EPSG:4326"),
+        ("OGC:CRS84", "EPSG:4326"),
+        ("EPSG:4979", "EPSG:4326"),
+        ("EPSG:3857", "EPSG:4326"),
+        ("EPSG:32630", "EPSG:4326"),
+        ("EPSG:4258", "EPSG:4258"),
+        ("EPSG:25830", "EPSG:4258"),
+        ("EPSG:3035", "EPSG:4258"),
+        ("EPSG:4277", geo.BNG),
+    ],
+)
+def test_shapes_on_a_datum_that_is_known_exactly_agree_with_ostn15(
+    crs: str, by_way_of: str
+) -> None:
+    (shape,), accuracy_m = geo.shapes_to_bng(
+        moved_to(crs, FIELD, by_way_of=by_way_of), crs, name="x"
+    )
+    assert shapely.hausdorff_distance(shape, FIELD) < 0.02
+    assert accuracy_m == 0
+
+
+def test_shapes_on_another_datum_are_as_good_as_its_transformation_states() -> None:
+    there = moved_to("EPSG:23030", FIELD, by_way_of="EPSG:4326")
+    (shape,), accuracy_m = geo.shapes_to_bng(there, "EPSG:23030", name="x")
+    assert accuracy_m == 1
+    assert 0 < shapely.hausdorff_distance(shape, FIELD) < 2
+
+
+@pytest.mark.parametrize(
+    ("crs", "reason"),
+    [
+        (None, "no CRS is declared"),
+        ("EPSG:999999", "the CRS that it declares is not known"),
+        ("EPSG:2062", "its CRS is EPSG:2062, which cannot be placed with a known accuracy"),
+        ("EPSG:4978", "its CRS is EPSG:4978, which cannot be placed"),
+        ("EPSG:5701", "its CRS is EPSG:5701, which cannot be placed"),
+        (
+            "+proj=tmerc +lat_0=49 +lon_0=-2 +k=0.9996 +x_0=400000 +y_0=-100000 +ellps=airy",
+            "its CRS is unknown, which cannot be placed",
+        ),
+    ],
+)
+def test_shapes_whose_crs_says_not_where_they_are_are_refused(crs: str | None, reason: str) -> None:
+    with pytest.raises(SchemaError, match=reason):
+        geo.shapes_to_bng(np.array([FIELD], dtype=object), crs, name="x")
+
+
+@pytest.mark.parametrize(
+    ("crs", "by_way_of"), [("EPSG:4326", "EPSG:4326"), ("EPSG:25830", "EPSG:4258")]
+)
+def test_exchanged_coordinates_are_called_so_if_that_would_help(crs: str, by_way_of: str) -> None:
+    there = shapely.transform(moved_to(crs, FIELD, by_way_of=by_way_of), lambda at: at[:, ::-1])
+    with pytest.raises(CoverageError, match="its two coordinates look exchanged"):
+        geo.shapes_to_bng(there, crs, name="x")
+
+
+@pytest.mark.parametrize(
+    ("crs", "shape", "reason"),
+    [
+        ("EPSG:4326", shapely.Point(10, 50), "where the National Grid is not defined. Check"),
+        ("EPSG:4326", FIELD, "look like metres, not degrees"),
+        (geo.BNG, shapely.Point(-1.5, 54.1), "lies outside Great Britain"),
+        (geo.BNG, shapely.Point(6_000_000, 50), "lies outside Great Britain"),
+        ("EPSG:29902", shapely.Point(900_000, 470_000), "in EPSG:29902 as declared it lies"),
+    ],
+    ids=["Germany", "metres", "degrees", "far", "Ripon on the Irish grid"],
+)
+def test_shapes_outside_great_britain_are_refused(
+    crs: str, shape: shapely.Geometry, reason: str
+) -> None:
+    with pytest.raises(CoverageError, match=reason):
+        geo.shapes_to_bng(np.array([shape], dtype=object), crs, name="x")
+
+
+def test_a_better_transformation_is_not_used_where_it_was_not_made_for() -> None:
+    # RGF93 to ETRS89 holds in France and the English Channel, to 0.1 m.
+    jersey_way = geo.to_wgs84(500_000, 90_000)
+    point = np.array([shapely.Point(*(axis[0] for axis in jersey_way))], dtype=object)
+    assert geo.shapes_to_bng(point, "EPSG:4171", name="x")[1] == pytest.approx(0.1)
+    ripon = np.array([shapely.Point(-1.52, 54.14)], dtype=object)
+    with pytest.raises(CoverageError, match="outside Great Britain"):
+        geo.shapes_to_bng(ripon, "EPSG:4171", name="x")
 
 
 # ── Exchanged axes ───────────────────────────────────────────────────────────────────────────────

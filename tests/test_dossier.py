@@ -1057,10 +1057,7 @@ class TestPolicies:
             (
                 {"is_confirmed": False},
                 PolicyStanding.CHECK,
-                (
-                    "Not cited here: its text was not read at its source. Its standing was last "
-                    "looked at on 1 November 2026."
-                ),
+                "Not cited here: its text was not read at its source. Looked at on 1 November 2026",
             ),
             (
                 {"valid_from": None},
@@ -1076,6 +1073,11 @@ class TestPolicies:
                 {"valid_until": None},
                 PolicyStanding.CHECK,
                 "Not cited here: how long it stays in force is not known.",
+            ),
+            (
+                {"valid_from": None, "valid_until": None},
+                PolicyStanding.CHECK,
+                "Not cited here: no dates are known between which it holds.",
             ),
         ],
     )

@@ -46,7 +46,7 @@ def table(policies: Iterable[Policy], day: date) -> tuple[PolicyLine, ...]:
 
 
 def _line(policy: Policy, day: date) -> PolicyLine:
-    looked_at = f"Its standing was last looked at on {wording.date_text(policy.checked_on)}."
+    looked_at = f"Looked at on {wording.date_text(policy.checked_on)}."
     if policy.valid_until is not None and policy.valid_until < day:
         until = wording.date_text(policy.valid_until)
         why = f"It was in force up to {until}, before the day of this pack."
@@ -65,12 +65,15 @@ def _line(policy: Policy, day: date) -> PolicyLine:
 def _doubts(policy: Policy, day: date) -> Iterator[str]:
     if not policy.is_confirmed:
         yield "its text was not read at its source"
-    if policy.valid_from is None:
+    has_no_end = policy.valid_until is None and not policy.is_open_ended
+    if policy.valid_from is None and has_no_end:
+        yield "no dates are known between which it holds"
+    elif policy.valid_from is None:
         yield "the day from which it is in force is not known"
-    elif policy.valid_from > day:
-        yield f"it is not in force before {wording.date_text(policy.valid_from)}"
-    if policy.valid_until is None and not policy.is_open_ended:
+    elif has_no_end:
         yield "how long it stays in force is not known"
+    if policy.valid_from is not None and policy.valid_from > day:
+        yield f"it is not in force before {wording.date_text(policy.valid_from)}"
 
 
 def in_force(policy: Policy) -> str:

@@ -43,7 +43,7 @@ def is_troubled(state: SourceState) -> bool:
     return state.status in (SourceStatus.FAILED, SourceStatus.HELD, SourceStatus.STALE)
 
 
-def recall(services: Services) -> Inputs:
+def recall(services: Services, *, copies: Path | None = None) -> Inputs:
     """
     Return what is held, without asking anybody.
 
@@ -51,6 +51,9 @@ def recall(services: Services) -> Inputs:
     ----------
     services
         With area and state folder; no database is made if there is none.
+    copies
+        Where copies are kept of what was never taken in; None to read it in place and write
+        nothing at all.
 
     Returns
     -------
@@ -58,10 +61,10 @@ def recall(services: Services) -> Inputs:
         What ships with sinkwatch and what earlier runs have kept.
     """
     if not services.has_store():
-        return sources.recall(services.area, None, lambda _: None, now=services.clock())
+        return sources.recall(services.area, copies, lambda _: None, now=services.clock())
     with services.store() as store:
         memory = recollect(services, store)
-    return memory.recall(services.area, None, now=services.clock())
+    return memory.recall(services.area, copies, now=services.clock())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from sqlalchemy import Connection
 
+    from sinkwatch.packs import publishing
+    from sinkwatch.packs.edition import Published
+    from sinkwatch.packs.publishing import Counting
     from sinkwatch.publish.site import Written
     from sinkwatch.services import Services
     from sinkwatch.store import Store
@@ -69,6 +72,8 @@ class RunReport:
         Messages queued, handed over, and still waiting to be.
     published
         Where the site lies, and whether it changed.
+    packs
+        What became of the evidence packs; None if none are made.
     waits_for_approval
         Why nobody is told of it until a person has looked; empty if they are.
     """
@@ -80,6 +85,7 @@ class RunReport:
     n_delivered: int
     n_waiting: int
     published: Written
+    packs: publishing.Report | None = None
     waits_for_approval: str = ""
 
     @property
@@ -89,10 +95,17 @@ class RunReport:
 
 
 def run(
-    services: Services, *, offline: bool = False, must_read: frozenset[str] = frozenset()
+    services: Services,
+    *,
+    offline: bool = False,
+    must_read: frozenset[str] = frozenset(),
+    counting: Counting | None = None,
 ) -> RunReport:
     """
     Bring the record up to date, queue what subscribers must hear, deliver it and publish.
+
+    Evidence packs take minutes when there are many, and no mail waits for them: the site is
+    published with those that lie ready, then the mail goes, then the others are made and added.
 
     Parameters
     ----------
@@ -102,6 +115,8 @@ def run(
         Whether to use what is held and ask no source.
     must_read
         Names of sources without which nothing is to be done, such as a file named by hand.
+    counting
+        Shows a person how many packs are made; None where nobody looks on.
 
     Returns
     -------
@@ -118,6 +133,7 @@ def run(
         If database or folders cannot be written; nothing is half done then.
     """
     from sinkwatch import mailroom  # noqa: PLC0415 - `check` does without store and mail
+    from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - folium is only needed there
 
     now = services.clock()
     with services.lock(), services.store() as store:
@@ -126,7 +142,8 @@ def run(
         recorded = _record(services, store, found, now)
         n_before = _n_messages(store)
         try:
-            published = publish(services, findings)
+            edition = Edition.of(services, findings)
+            published = edition.publish()
         finally:
             # A full disk for maps must keep no alert from anyone.
             n_delivered = mailroom.work(services, store, surveyed=lambda: found)
@@ -135,12 +152,13 @@ def run(
         intake.tidy(services, store, now)
         if not offline:
             _note_run(store, now)
+        published = edition.complete(published, counting)
     LOG.info(
         "run: %d events, %d queued, %d delivered, %s",
         len(recorded.events),
         n_queued,
         n_delivered,
-        "site changed" if published.changed else "site unchanged",
+        "site changed" if published.written.changed else "site unchanged",
     )
     return RunReport(
         at=now,
@@ -149,7 +167,8 @@ def run(
         n_queued=n_queued,
         n_delivered=n_delivered,
         n_waiting=n_waiting,
-        published=published,
+        published=published.written,
+        packs=published.packs,
         waits_for_approval=recorded.waits_for_approval,
     )
 
@@ -198,6 +217,7 @@ def dry_run(
     *,
     offline: bool = False,
     must_read: frozenset[str] = frozenset(),
+    counting: Counting | None = None,
 ) -> RunReport:
     """
     Do everything that `run` does, but write mails and maps to a folder and record nothing.
@@ -212,6 +232,8 @@ def dry_run(
         Whether to use what is held and ask no source.
     must_read
         Names of sources without which nothing is to be done.
+    counting
+        Shows a person how many packs are made; None where nobody looks on.
 
     Returns
     -------
@@ -220,6 +242,7 @@ def dry_run(
     """
     from sinkwatch import compose  # noqa: PLC0415 - only where mail is written
     from sinkwatch.notify import mail  # noqa: PLC0415 - as above
+    from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - folium is only needed there
 
     now = services.clock()
     with services.lock(), services.store() as store:
@@ -234,7 +257,8 @@ def dry_run(
     for digest in digests:
         mailer.send(letters.render(digest, now))
     settings = services.settings.model_copy(update={"maps_folder": folder / "maps"})
-    published = publish(replace(services, settings=settings), findings)
+    edition = Edition.of(replace(services, settings=settings), findings, kept_in=folder / "inputs")
+    published = edition.at_once(counting)
     return RunReport(
         at=now,
         findings=findings,
@@ -242,7 +266,8 @@ def dry_run(
         n_queued=len(digests),
         n_delivered=0,
         n_waiting=0,
-        published=published,
+        published=published.written,
+        packs=published.packs,
         waits_for_approval=recorded.waits_for_approval,
     )
 
@@ -485,9 +510,11 @@ def _n_waiting(store: Store) -> int:
     return sum(counts[state] for state in _WAITING)
 
 
-def publish(services: Services, findings: Findings) -> Written:
+def publish(
+    services: Services, findings: Findings, *, counting: Counting | None = None
+) -> Published:
     """
-    Build the site and switch to it.
+    Make the evidence packs that have changed, build the site with all of them and switch to it.
 
     Parameters
     ----------
@@ -495,19 +522,19 @@ def publish(services: Services, findings: Findings) -> Written:
         With the folder of the maps.
     findings
         What to publish.
+    counting
+        Shows a person how many packs are made; None where nobody looks on.
 
     Returns
     -------
-    written
-        Where it lies, and whether anything changed.
-    """
-    from sinkwatch.publish import site  # noqa: PLC0415 - folium is only needed here
+    published
+        Site and packs.
 
-    settings = services.settings
-    pages = site.build(
-        findings,
-        version=__version__,
-        contact=settings.contact,
-        signup_url=settings.signup_url(),
-    )
-    return site.write(pages, services.settings.maps_folder)
+    Raises
+    ------
+    StoreError
+        If the folder of the maps cannot be written; what was published before stays.
+    """
+    from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - folium is only needed here
+
+    return Edition.of(services, findings).at_once(counting)

@@ -152,7 +152,8 @@ def ripon_findings(ripon: Area, ripon_inputs: Inputs) -> Findings:
 def an_installation(folder: Path, clock: Clock, **changed: object) -> Services:
     """Return the services of an installation whose folders all lie in that one."""
     planning = [Path(str(path)) for path in changed.pop("planning", ())]  # type: ignore[attr-defined]
-    values = {"state_folder": folder / "var", "maps_folder": folder / "maps", **changed}
+    folders = {"state_folder": folder / "var", "maps_folder": folder / "maps"}
+    values = {**folders, "evidence_packs": False, **changed}  # packs take longest
     made = config.Settings.model_validate(values)
     return Services(
         settings=made,

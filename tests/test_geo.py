@@ -436,3 +436,15 @@ def test_a_polygon_outside_great_britain_is_refused_like_a_point() -> None:
     frame = gpd.GeoDataFrame({"a": ["b"]}, geometry=[ring], crs=geo.WGS84)
     with pytest.raises(CoverageError, match="outside Great Britain"):
         geo.frame_to_bng(frame, name="zones")
+
+
+def test_degrees_on_the_datum_of_the_grid_are_those_of_its_definition() -> None:
+    """Ordnance Survey's worked example: Caister Water Tower, to a hundredth of a second."""
+    longitude, latitude = geo.osgb36_degrees(651_409.903, 313_177.270)
+    assert latitude[0] == pytest.approx(52 + 39 / 60 + 27.2531 / 3600, abs=0.01 / 3600)
+    assert longitude[0] == pytest.approx(1 + 43 / 60 + 4.5177 / 3600, abs=0.01 / 3600)
+
+
+def test_the_grid_is_described_for_gis_software() -> None:
+    assert geo.bng_wkt().startswith('PROJCS["British_National_Grid"')
+    assert geo.code_of(f"EPSG:{geo.BNG_EPSG}") == geo.BNG

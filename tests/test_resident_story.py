@@ -296,6 +296,7 @@ def installation(
         "online": False,
         "state_folder": str(tmp_path / "var"),
         "maps_folder": str(tmp_path / "maps"),
+        "evidence_packs": False,
         "planning_files": [str(tmp_path / "applications.csv")],
         "mail_transport": "smtp",
         "smtp_host": "localhost",

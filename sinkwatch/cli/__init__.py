@@ -30,6 +30,11 @@ COMMANDS: Final = {
     "publish": ("sinkwatch.cli.job", "Build the published site alone, from what is held."),
     "check": ("sinkwatch.cli.places", "What is known at a place, and why."),
     "assess": ("sinkwatch.cli.places", "Assess every row of a CSV or GeoParquet file."),
+    "evidence": (
+        "sinkwatch.cli.evidence",
+        "An evidence pack for a site or application: maps to scale, records, doubts.",
+    ),
+    "verify": ("sinkwatch.cli.evidence", "Make an evidence pack again and say what differs."),
     "sources": ("sinkwatch.cli.sources", "How each source stands; ask, accept or hold one."),
     "subscribers": ("sinkwatch.cli.operator", "Add, list, export and erase subscribers."),
     "outbox": ("sinkwatch.cli.outbox", "List, show, preview and retry messages."),

@@ -12,6 +12,7 @@ from sinkwatch.model import SWITCHED_OFF
 
 if TYPE_CHECKING:
     from sinkwatch.model import SourceState
+    from sinkwatch.packs.publishing import Report
     from sinkwatch.pipeline import RunReport
 
 
@@ -45,17 +46,22 @@ def run(
     wanted = frozenset(spec.name for spec in services.area.sources if planning_files and spec.path)
     folder = services.settings.state_folder / "dry-run"
     if dry_run:
-        report = pipeline.dry_run(services, folder, offline=offline, must_read=wanted)
+        report = pipeline.dry_run(
+            services, folder, offline=offline, must_read=wanted, counting=progress.counting
+        )
         mails = folder / "mail"
     else:
-        report = pipeline.run(services, offline=offline, must_read=wanted)
+        report = pipeline.run(
+            services, offline=offline, must_read=wanted, counting=progress.counting
+        )
         mails = services.settings.mails()
     facts = _facts(report, mails, services.settings.mail_transport)
     if as_json:
         options.echo_json(facts)
     else:
         _print(report, facts)
-    return TROUBLED if report.troubled or report.waits_for_approval else DONE
+    has_failed = report.packs is not None and report.packs.failed
+    return TROUBLED if report.troubled or report.waits_for_approval or has_failed else DONE
 
 
 def _facts(report: RunReport, mails: Path, transport: str) -> dict[str, object]:
@@ -67,6 +73,7 @@ def _facts(report: RunReport, mails: Path, transport: str) -> dict[str, object]:
         "map_in_one_file": str(site / "offline.html"),
         "flagged_table": str(site / "data" / "flagged.csv"),
         "site_changed": report.published.changed,
+        "evidence_packs": _packs(report.packs, site),
         "n_flagged": len(report.findings.flagged),
         "events": [{"kind": event.kind, "subject": event.subject} for event in report.events],
         "n_queued": report.n_queued,
@@ -76,6 +83,31 @@ def _facts(report: RunReport, mails: Path, transport: str) -> dict[str, object]:
         "mails": str(mails) if transport == "folder" else transport,
         "sources": [_source(state) for state in report.findings.sources],
     }
+
+
+def _packs(packs: Report | None, site: Path) -> dict[str, object] | None:
+    """Return what programs are told of the evidence packs; None if none are made."""
+    if packs is None:
+        return None
+    return {
+        "pdfs": [str(site / pdf) for pdf in packs.pdfs],
+        "n_made": packs.n_made,
+        "n_kept": packs.n_kept,
+        "failed": [{"place": place_id, "problem": problem} for place_id, problem in packs.failed],
+    }
+
+
+def _print_packs(packs: Report | None, site: Path) -> None:
+    if packs is None:
+        return
+    counts = f"{packs.n_made} made, {packs.n_kept} kept"
+    if packs.failed:
+        counts += f", {len(packs.failed)} failed"
+    first = f"{site / packs.pdfs[0]}" if packs.pdfs else "none"
+    more = f" and {len(packs.pdfs) - 1} more" if len(packs.pdfs) > 1 else ""
+    click.echo(f"Evidence packs: {first}{more} ({counts})")
+    for place_id, problem in packs.failed:
+        click.echo(f"No evidence pack of {place_id}: {problem}")
 
 
 def _source(state: SourceState) -> dict[str, object]:
@@ -111,6 +143,7 @@ def _print(report: RunReport, facts: dict[str, object]) -> None:
     click.echo(f"Map:            {facts['map']}")
     click.echo(f"Map, one file:  {facts['map_in_one_file']}")
     click.echo(f"Flagged places: {facts['flagged_table']}")
+    _print_packs(report.packs, report.published.path)
     click.echo(f"Mails:          {facts['mails']}")
 
 
@@ -131,14 +164,19 @@ def watch(config_path: Path | None) -> None:
 def publish(*, config_path: Path | None, as_json: bool) -> int:
     """Build the published site alone, from what is held."""
     from sinkwatch import intake, pipeline, survey
+    from sinkwatch.cli import progress
     from sinkwatch.services import open_services
 
     services = open_services(config_path)
     findings = survey.findings(services.area, intake.recall(services))
     with services.lock():
-        written = pipeline.publish(services, findings)
+        published = pipeline.publish(services, findings, counting=progress.counting)
+    site, packs = published.written.path, published.packs
     if as_json:
-        options.echo_json({"map": str(written.path / "index.html"), "changed": written.changed})
+        facts = {"map": str(site / "index.html"), "changed": published.written.changed}
+        options.echo_json({**facts, "evidence_packs": _packs(packs, site)})
     else:
-        click.echo(f"Map: {written.path / 'index.html'}")
-    return TROUBLED if any(intake.is_troubled(state) for state in findings.sources) else DONE
+        click.echo(f"Map: {site / 'index.html'}")
+        _print_packs(packs, site)
+    has_trouble = any(intake.is_troubled(state) for state in findings.sources)
+    return TROUBLED if has_trouble or (packs and packs.failed) else DONE

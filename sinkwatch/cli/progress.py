@@ -1,4 +1,4 @@
-"""A bar on the terminal while a large file comes."""
+"""A bar on the terminal while a large file comes, or while many things are made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 if TYPE_CHECKING:
     from sinkwatch.services import Services
@@ -73,3 +80,34 @@ def shown(services: Services) -> Services:
     if not sys.stderr.isatty():
         return services
     return replace(services, progress=Bar(Console(stderr=True)))
+
+
+@contextlib.contextmanager
+def counting(title: str, n: int) -> Iterator[Callable[[], None]]:
+    """
+    Let a person see how many of so many things are done; a log or a pipe sees nothing of it.
+
+    Parameters
+    ----------
+    title
+        What they are.
+    n
+        How many there are.
+
+    Yields
+    ------
+    count
+        To be called after each.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(title, total=n)
+        yield lambda: bar.advance(task)

@@ -34,6 +34,25 @@ the rest of the page."""
 MOST_CORNERS: Final = 60_000
 """Corners of all that is drawn: some 1.5 MB as GeoJSON, so that the page stays under 3 MB."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """
+    How much is drawn.
+
+    Attributes
+    ----------
+    radii_m
+        How far round each place, metres: the first of these that keeps to `most_corners`; if none
+        does, buildings are left out.
+    most_corners
+        Corners of all that is drawn.
+    """
+
+    radii_m: tuple[float, ...]
+    most_corners: int
+
+
 PANES: Final = {"backdrop": 320, "roads": 325, "buildings": 330}
 """Below the zones, by z-index."""
 
@@ -125,7 +144,7 @@ ROADS: Final = tuple(name for name in _LOOKS if name.endswith("_roads"))
 """Parts whose width goes with the scale."""
 
 
-def parts(findings: Findings, things: Things) -> list[Part]:
+def parts(findings: Findings, things: Things, reach: Reach | None = None) -> list[Part]:
     """
     Return what is drawn, the lowest first.
 
@@ -135,6 +154,8 @@ def parts(findings: Findings, things: Things) -> list[Part]:
         Of one run.
     things
         What `things.gather` returns for them: it is drawn round these.
+    reach
+        How much is drawn; None for as much as the page of an area can bear.
 
     Returns
     -------
@@ -146,7 +167,8 @@ def parts(findings: Findings, things: Things) -> list[Part]:
         return []
     marked = chain(things.records, things.sites, things.applications)
     places = [thing.geometry for thing in marked if thing.geometry is not None]
-    rows, shapes = _near(backdrop, np.asarray(places, dtype=object))
+    bearable = reach or Reach(radii_m=REACHES_M, most_corners=MOST_CORNERS)
+    rows, shapes = _near(backdrop, np.asarray(places, dtype=object), bearable)
     layers, dimensions = rows["layer"].to_numpy(), shapely.get_dimensions(shapes)
     classes = _road_classes(rows)
     found = []
@@ -181,14 +203,14 @@ def credit(findings: Findings) -> str:
 
 
 def _near(
-    backdrop: gpd.GeoDataFrame, places: NDArray[np.object_]
+    backdrop: gpd.GeoDataFrame, places: NDArray[np.object_], reach: Reach
 ) -> tuple[gpd.GeoDataFrame, NDArray[np.object_]]:
     """Return the rows round places, and what of each lies there; no more than a page can bear."""
-    for reach_m in REACHES_M:
-        within = shapely.union_all(shapely.buffer(places, reach_m, quad_segs=4))
+    for radius_m in reach.radii_m:
+        within = shapely.union_all(shapely.buffer(places, radius_m, quad_segs=4))
         rows = backdrop.iloc[np.sort(backdrop.sindex.query(within, predicate="intersects"))]
         shapes = _cut(rows.geometry.to_numpy(), within)
-        if shapely.get_num_coordinates(shapes).sum() <= MOST_CORNERS:
+        if shapely.get_num_coordinates(shapes).sum() <= reach.most_corners:
             return rows, shapes
     is_kept = (rows["layer"] != "building").to_numpy()
     return rows[is_kept], shapes[is_kept]

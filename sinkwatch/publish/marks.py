@@ -117,13 +117,14 @@ def case_marks(cases: Iterable[Thing]) -> list[Shape]:
 
 def _mark(thing: Thing, name: str) -> dict[str, object]:
     order = ORDER[thing.symbol.partition("-")[0]]
-    return {
+    made: dict[str, object] = {
         "symbol": thing.symbol,
         "colour": thing.style.colour if thing.style else None,
         "is_flagged": thing.is_flagged,
         "order": order - _FLAGGED_FIRST if thing.is_flagged else order,
         "name": name,
     }
+    return made | {"number": thing.number} if thing.number else made
 
 
 def _card(thing: Thing) -> dict[str, object]:

@@ -137,7 +137,7 @@ def linked(frame: Frame, drawing: Drawing, downloads: Iterable[Download]) -> byt
     )
 
 
-def single(frame: Frame, drawing: Drawing) -> bytes:
+def single(frame: Frame, drawing: Drawing, pack: Mapping[str, object] | None = None) -> bytes:
     """
     Return the page as one file, which its own policy keeps from making any request.
 
@@ -147,6 +147,9 @@ def single(frame: Frame, drawing: Drawing) -> bytes:
         What is shown.
     drawing
         What draws the map, without a background from elsewhere.
+    pack
+        What the page of an evidence pack says of its place, by the names that ``pack.html`` has
+        for it; None for the page of the area.
 
     Returns
     -------
@@ -161,6 +164,7 @@ def single(frame: Frame, drawing: Drawing) -> bytes:
     return _render(
         frame,
         drawing,
+        pack,
         policy=policy,
         style_tags=[each.inline for each in styles()],
         script_tags=[each.inline for each in scripts(drawing)],
@@ -170,10 +174,16 @@ def single(frame: Frame, drawing: Drawing) -> bytes:
 
 
 def _render(
-    frame: Frame, drawing: Drawing, *, policy: Mapping[str, list[str]], **parts: object
+    frame: Frame,
+    drawing: Drawing,
+    pack: Mapping[str, object] | None = None,
+    *,
+    policy: Mapping[str, list[str]],
+    **parts: object,
 ) -> bytes:
-    page = _environment().get_template("page.html")
-    return page.render(**_context(frame), **parts, drawing=drawing, policy=_policy(policy)).encode()
+    page = _environment().get_template("pack.html" if pack else "page.html")
+    said = {**_context(frame), **(pack or {}), **parts}
+    return page.render(**said, drawing=drawing, policy=_policy(policy)).encode()
 
 
 def _policy(sources_by_kind: Mapping[str, list[str]]) -> str:
@@ -203,6 +213,7 @@ def _context(frame: Frame) -> dict[str, object]:
         "limits": wording.LIMITS,
         "evidence_notes": wording.EVIDENCE_NOTES,
         "count": wording.count_text,
+        "date_text": wording.date_text,
         "style": style,
         "probable_colour": style.EVIDENCE_COLOURS[Evidence.PROBABLE],
         "zone_c_colour": style.ZONE_COLOURS[GeologyClass.C],
@@ -213,6 +224,7 @@ def _context(frame: Frame) -> dict[str, object]:
         "band_inks": {band: _LIGHT_INK if band in _DARK_BANDS else style.INK for band in Band},
         "high_label": table.styles[Band.HIGH].label,
         "flag_within_m": f"{area.parameters.flag_within_m:g}",
+        "dossier": None,
         "drawn_records": sum(thing.geometry is not None for thing in frame.things.records),
         "rounded_to_m": public.ROUNDED_TO_M,
         "edge_span": layers.edge_span(findings),

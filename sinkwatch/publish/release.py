@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 from sinkwatch.errors import StoreError
 
@@ -28,6 +29,10 @@ _RELEASES: Final = "releases"
 _FRESH: Final = ".new-"
 _PUBLIC_FILE: Final = 0o644
 _PUBLIC_FOLDER: Final = 0o755
+_NO_LINKS: Final = frozenset(
+    {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+)
+"""How a file system says that this file can have no second name there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,30 @@ class Written:
     path: Path
 
 
-def write(pages: Mapping[str, bytes], folder: Path) -> Written:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """
+    A file of a site that lies on disk already, so that its bytes need not be held.
+
+    Attributes
+    ----------
+    path
+        Where it lies; it is linked into the release, or copied where that is not possible. It must
+        not be changed afterwards.
+    sha256
+        Of its bytes, hexadecimal, as its maker looked at them.
+    """
+
+    path: Path
+    sha256: str
+
+
+_NOTHING_READY: Final[Mapping[str, Ready]] = {}
+
+
+def write(
+    pages: Mapping[str, bytes], folder: Path, files: Mapping[str, Ready] = _NOTHING_READY
+) -> Written:
     """
     Write a site and switch readers over to it.
 
@@ -63,6 +91,8 @@ def write(pages: Mapping[str, bytes], folder: Path) -> Written:
         Path inside the site to bytes.
     folder
         Where sites are kept: ``releases`` and the link ``current`` lie in it.
+    files
+        Path inside the site to files that lie ready; none of them is read whole.
 
     Returns
     -------
@@ -74,10 +104,10 @@ def write(pages: Mapping[str, bytes], folder: Path) -> Written:
     StoreError
         If the folder cannot be written; what is current stays.
     """
-    manifest = manifest_of(pages)
+    manifest = manifest_of(pages, files)
     name = hashlib.sha256(manifest).hexdigest()[:NAME_LENGTH]
     try:
-        return _write(pages, folder, name, manifest)
+        return _write(_Site(pages={**pages, MANIFEST: manifest}, files=files), folder, name)
     except OSError as error:
         raise StoreError(
             str(folder),
@@ -87,7 +117,15 @@ def write(pages: Mapping[str, bytes], folder: Path) -> Written:
         ) from error
 
 
-def manifest_of(pages: Mapping[str, bytes]) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Site:
+    """All that goes into a release, its manifest among the pages."""
+
+    pages: Mapping[str, bytes]
+    files: Mapping[str, Ready]
+
+
+def manifest_of(pages: Mapping[str, bytes], files: Mapping[str, Ready] = _NOTHING_READY) -> bytes:
     """
     List the SHA-256 of every file of a site.
 
@@ -95,6 +133,8 @@ def manifest_of(pages: Mapping[str, bytes]) -> bytes:
     ----------
     pages
         Path inside the site to bytes.
+    files
+        Path inside the site to files that lie ready.
 
     Returns
     -------
@@ -104,12 +144,15 @@ def manifest_of(pages: Mapping[str, bytes]) -> bytes:
     Raises
     ------
     StoreError
-        If a path would leave the site.
+        If a path would leave the site, or two files have the same.
     """
-    for path in pages:
+    for path in (*pages, *files):
         _check(path)
-    digests = {path: hashlib.sha256(pages[path]).hexdigest() for path in sorted(pages)}
-    return (json.dumps(digests, indent=1) + "\n").encode()
+    for path in sorted(pages.keys() & files.keys()):
+        raise StoreError(path, "is the path of two files of the site", "Rename one of them")
+    digests = {path: hashlib.sha256(content).hexdigest() for path, content in pages.items()}
+    digests |= {path: ready.sha256 for path, ready in files.items()}
+    return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
 
 
 def _check(path: str) -> None:
@@ -120,35 +163,66 @@ def _check(path: str) -> None:
         )
 
 
-def _write(pages: Mapping[str, bytes], folder: Path, name: str, manifest: bytes) -> Written:
+def _write(site: _Site, folder: Path, name: str) -> Written:
     releases = folder / _RELEASES
     releases.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     current, target = folder / CURRENT, releases / name
-    is_whole = _is_whole(target, pages, manifest)
+    is_whole = _is_whole(target, site)
     if is_whole and current.is_symlink() and current.resolve() == target.resolve():
         return Written(release=name, changed=False, path=current)
     if not is_whole:
-        _place(pages, target, manifest)
+        _place(site, target)
     _touch(target)
     _switch(folder, name)
     _prune(releases)
     return Written(release=name, changed=True, path=current)
 
 
-def _is_whole(target: Path, pages: Mapping[str, bytes], manifest: bytes) -> bool:
+def _is_whole(target: Path, site: _Site) -> bool:
     """Tell whether a release holds exactly these bytes; one damaged on disk is written anew."""
-    expected = {**pages, MANIFEST: manifest}
     return all(
         (target / path).is_file() and (target / path).read_bytes() == content
-        for path, content in expected.items()
-    )
+        for path, content in site.pages.items()
+    ) and all(_is_the_same(target / path, ready) for path, ready in site.files.items())
 
 
-def _place(pages: Mapping[str, bytes], target: Path, manifest: bytes) -> None:
+def _is_the_same(placed: Path, ready: Ready) -> bool:
+    """Tell whether a file was placed and is whole: what is linked is as whole as what is ready."""
+    if not placed.is_file():
+        return False
+    return placed.samefile(ready.path) or sha256_of(placed) == ready.sha256
+
+
+def sha256_of(path: Path) -> str:
+    """
+    Return the SHA-256 of a file, which is read bit by bit.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    sha256
+        Hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _place(site: _Site, target: Path) -> None:
     fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=_FRESH))
-    for path, content in {**pages, MANIFEST: manifest}.items():
+    for path, content in site.pages.items():
         _put(fresh / path, content)
+    for path, ready in site.files.items():
+        _link(fresh / path, ready.path)
     folders = [fresh, *(each for each in fresh.rglob("*") if each.is_dir())]
     for each in folders:
         each.chmod(_PUBLIC_FOLDER)  # mkdtemp makes it private, but web servers must read it
@@ -159,13 +233,31 @@ def _place(pages: Mapping[str, bytes], target: Path, manifest: bytes) -> None:
     _sync(target.parent)
 
 
+def _link(path: Path, ready: Path) -> None:
+    """Give a file a second name, or copy it where the file system has no such thing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.hardlink_to(ready)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with ready.open("rb") as source, path.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+            _settle(copy)
+
+
 def _put(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(content)
-        file.flush()
-        os.fchmod(file.fileno(), _PUBLIC_FILE)
-        os.fsync(file.fileno())
+        _settle(file)
+
+
+def _settle(file: BinaryIO) -> None:
+    """Force a file to disk, readable by web servers."""
+    file.flush()
+    os.fchmod(file.fileno(), _PUBLIC_FILE)
+    os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING
 
 from sinkwatch.publish import assets, downloads, page, things, webmap
 from sinkwatch.publish.page import Frame
-from sinkwatch.publish.release import Written, write
+from sinkwatch.publish.release import Ready, Written, write
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings
+    from sinkwatch.publish.things import Offers
 
-__all__ = ["Written", "build", "write"]
+__all__ = ["Ready", "Written", "build", "write"]
 
 
 def build(
-    findings: Findings, *, version: str, contact: str = "", signup_url: str = ""
+    findings: Findings,
+    *,
+    version: str,
+    contact: str = "",
+    signup_url: str = "",
+    offers: Offers | None = None,
 ) -> dict[str, bytes]:
     """
     Build the site; the same findings give the same bytes.
@@ -30,13 +36,15 @@ def build(
         Where corrections go; empty if the installation names none.
     signup_url
         Where a reader subscribes to e-mails; empty if nobody can.
+    offers
+        Evidence packs that lie in the site; None if the installation makes none.
 
     Returns
     -------
     pages
         Path inside the site to bytes, by path.
     """
-    gathered = things.gather(findings)
+    gathered = things.gather(findings, offers)
     frame = Frame(
         findings=findings,
         things=gathered,

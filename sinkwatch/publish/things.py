@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import shapely
 
 from sinkwatch import explain, public, wording
 from sinkwatch.model import Evidence
+from sinkwatch.publish import locations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +53,28 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """
+    The evidence pack of one place, as the page offers it.
+
+    Attributes
+    ----------
+    pdf, picture
+        Paths inside the site: the pack, and its map as a picture.
+    made_on
+        The day on which it was made, in London.
+    """
+
+    pdf: str
+    picture: str
+    made_on: date
+
+
+Offers: TypeAlias = Mapping[str, Offer | None]
+"""Packs by the folder of their place; None for a place whose pack could not be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
     """
     One record, site, application or past decision.
@@ -80,6 +105,12 @@ class Thing:
         The band and what decided it, one sentence; empty for what has none.
     reasons
         Why it has its band.
+    offer
+        Its evidence pack; None if there is none.
+    no_offer
+        Why a flagged place has no evidence pack; empty if it has one, or if none are made.
+    number
+        What stands beside its mark; empty for none.
     """
 
     anchor: str
@@ -95,6 +126,9 @@ class Thing:
     is_flagged: bool = False
     headline: str = ""
     reasons: tuple[Reason, ...] = ()
+    offer: Offer | None = None
+    no_offer: str = ""
+    number: str = ""
 
     def fact(self, label: str) -> str:
         """
@@ -144,7 +178,11 @@ class Things:
         return tuple(thing for thing in (*self.applications, *self.sites) if not thing.is_flagged)
 
 
-def gather(findings: Findings) -> Things:
+NO_POSITION: Final = "No evidence pack: where it lies is not known well enough to draw it."
+NOT_MADE: Final = "No evidence pack: it could not be made for this edition yet."
+
+
+def gather(findings: Findings, offers: Offers | None = None) -> Things:
     """
     Turn findings into what the page shows.
 
@@ -152,6 +190,8 @@ def gather(findings: Findings) -> Things:
     ----------
     findings
         Of one run.
+    offers
+        Evidence packs; None if the installation makes none.
 
     Returns
     -------
@@ -160,10 +200,28 @@ def gather(findings: Findings) -> Things:
     """
     return Things(
         records=tuple(_records(findings)),
-        sites=tuple(_site(findings, assessment) for assessment in findings.sites),
-        applications=tuple(_applications(findings)),
+        sites=tuple(
+            _offered(
+                _site(findings, assessment), offers, locations.of_site(assessment.place.place_id)
+            )
+            for assessment in findings.sites
+        ),
+        applications=tuple(
+            _offered(thing, offers, locations.of_application(key))
+            for key, thing in _applications(findings)
+        ),
         cases=tuple(_cases(findings)),
     )
+
+
+def _offered(thing: Thing, offers: Offers | None, folder: str) -> Thing:
+    """Add the evidence pack of a flagged place, or why it has none."""
+    if offers is None or not thing.is_flagged:
+        return thing
+    if folder not in offers:
+        return replace(thing, no_offer=NO_POSITION)
+    offer = offers[folder]
+    return replace(thing, offer=offer, no_offer="" if offer else NOT_MADE)
 
 
 def _facts(pairs: dict[str, str]) -> tuple[Fact, ...]:
@@ -228,18 +286,18 @@ def _site(findings: Findings, assessment: Assessment) -> Thing:
     return _assessed(findings, listed, assessment)
 
 
-def _applications(findings: Findings) -> Iterator[Thing]:
+def _applications(findings: Findings) -> Iterator[tuple[str, Thing]]:
     ordered = findings.applications.sort_values("application_key")
     listed = {str(row["application_key"]): row for row in public.rows(ordered)}
     mapped = {assessment.place.place_id: assessment for assessment in findings.applied}
     for key, assessment in mapped.items():
         if key in listed:
-            yield _assessed(findings, _application(findings, listed[key]), assessment)
+            yield key, _assessed(findings, _application(findings, listed[key]), assessment)
     for key, row in listed.items():
         if key not in mapped:
             basis = public.text(row, "position_basis")
             headline = f"Not on the map and not assessed: {basis}."
-            yield replace(_application(findings, row), headline=headline)
+            yield key, replace(_application(findings, row), headline=headline)
 
 
 def _application(findings: Findings, row: Row) -> Thing:

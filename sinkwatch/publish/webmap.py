@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 import folium
@@ -15,18 +14,20 @@ from folium.features import Control
 from folium.map import CustomPane
 from folium.utilities import JsCode
 
-from sinkwatch import geo, survey
-from sinkwatch.publish import assets, backdrop, foliums, geojson, layers, marks, overlay
+from sinkwatch import geo
+from sinkwatch.publish import assets, backdrop, foliums, layers, overlay, strata
 
 if TYPE_CHECKING:
     from branca.element import Element
 
     from sinkwatch.model import Findings
-    from sinkwatch.publish.geojson import Feature
-    from sinkwatch.publish.shapes import Shape
+    from sinkwatch.publish.strata import Focus, Layer
     from sinkwatch.publish.things import Things
 
 MIN_ZOOM: Final = 10
+MIN_ZOOM_OF_A_PLACE: Final = 13
+"""Furthest view of the map of one place: zones are held no further than it shows."""
+
 FIRST_ZOOM: Final = 14
 MAX_ZOOM: Final = 17
 """Closest view, about 1:3 000: past that a zone drawn at 1:100 000 would say nothing at all."""
@@ -44,8 +45,6 @@ _PANES: Final = {"zones": 340, "postcodes": 360, "uncertainty": 380, "leaders": 
 
 _DEAF_PANES: Final = frozenset({"leaders", "names", *backdrop.PANES})
 """Those that a pointer goes through."""
-
-_BACKDROP_TITLE: Final = "Streets, buildings, water and woods"
 
 _SCRIPT_ESCAPES: Final = {
     ord(character): f"\\u{ord(character):04x}" for character in "<>&'\u2028\u2029"
@@ -107,25 +106,6 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Shapes that are drawn alike, and what folium makes of them."""
-
-    name: str
-    shapes: Sequence[Shape]
-    make: Callable[[], folium.GeoJson]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layer:
-    """One entry of the layer switch."""
-
-    name: str
-    title: str
-    parts: Sequence[_Part]
-    is_shown: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sketch:
     """
     All that is to be drawn, cut, placed and written once for both editions of the page.
@@ -140,16 +120,19 @@ class Sketch:
         What lies over it, from below.
     written
         What folium writes for each part of them, by the part's name.
+    focus
+        The place that it is about; None for a whole area.
     """
 
     findings: Findings
     things: Things
     below: Sequence[backdrop.Part]
-    layers: Sequence[_Layer]
+    layers: Sequence[Layer]
     written: Mapping[str, str]
+    focus: Focus | None = None
 
     @classmethod
-    def of(cls, findings: Findings, things: Things) -> Self:
+    def of(cls, findings: Findings, things: Things, focus: Focus | None = None) -> Self:
         """
         Put together what is to be drawn.
 
@@ -158,25 +141,33 @@ class Sketch:
         findings
             Of one run.
         things
-            What `things.gather` returns for them.
+            What `things.gather` returns for them; with a focus, `sites` holds that place alone.
+        focus
+            The place that it is about; None for a whole area.
 
         Returns
         -------
         sketch
             For `draw`.
         """
-        below = backdrop.parts(findings, things)
-        drawn = [*_backdrop_layers(below), *_layers(findings, things)]
+        if focus is None:
+            below = backdrop.parts(findings, things)
+            drawn = strata.of_an_area(findings, things, below)
+        else:
+            alone = replace(things, records=(), applications=(), cases=())
+            below = backdrop.parts(findings, alone, focus.reach)
+            drawn = strata.round_a_place(findings, things, below, focus)
         return cls(
             findings=findings,
             things=things,
             below=below,
             layers=drawn,
-            written=_written(_map(findings), drawn),
+            written=_written(_map(findings, focus), drawn),
+            focus=focus,
         )
 
 
-def _written(view: folium.Map, drawn: Sequence[_Layer]) -> dict[str, str]:
+def _written(view: folium.Map, drawn: Sequence[Layer]) -> dict[str, str]:
     """Let folium write every part in a map that has nothing else."""
     made: dict[str, folium.GeoJson] = {}
     for layer in drawn:
@@ -203,7 +194,7 @@ def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
         The same for the same input: folium's random names are replaced.
     """
     findings, below = sketch.findings, sketch.below
-    view = _map(findings)
+    view = _map(findings, sketch.focus)
     for name, z_index in (_PANES | (backdrop.PANES if below else {})).items():
         pane = CustomPane(name, z_index=z_index, pointer_events=name not in _DEAF_PANES)
         foliums.add(view, pane, f"pane_{name}")
@@ -216,15 +207,10 @@ def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
         foliums.add(view, group, layer.name)
         for part in layer.parts:
             foliums.add(group, foliums.again(sketch.written[part.name]), part.name)
-    for name, control in _controls(sketch.things).items():
+    for name, control in _controls(sketch).items():
         foliums.add(view, control, name)
     script = foliums.script(view) + (_backdrop_script(findings, below) if below else "")
     return Drawing(element_id=view.get_name(), words=_words(findings, sketch.layers), script=script)
-
-
-def _backdrop_layers(below: Sequence[backdrop.Part]) -> list[_Layer]:
-    parts = [_outlines(part.name, part.shapes, part.pane) for part in below]
-    return [_Layer(name="backdrop", title=_BACKDROP_TITLE, parts=parts)] if parts else []
 
 
 def _backdrop_script(findings: Findings, below: Sequence[backdrop.Part]) -> str:
@@ -236,106 +222,15 @@ def _backdrop_script(findings: Findings, below: Sequence[backdrop.Part]) -> str:
     return assets.own("backdrop.js", stem="backdrop").text + call
 
 
-def _layers(findings: Findings, things: Things) -> list[_Layer]:
-    ground = _Layer(
-        name="ground",
-        title="Indicative zones",
-        parts=[
-            _outlines("fades", layers.zone_fades(findings), "zones"),
-            _outlines("limits", layers.zone_limits(findings), "zones"),
-            _outlines("zones", layers.zone_outlines(findings), "zones"),
-        ],
-    )
-    return [
-        *([] if survey.withholds_outlines(findings) else [ground]),
-        _Layer(
-            name="postcodes",
-            title="Postcodes by band",
-            parts=[_outlines("cells", layers.postcode_cells(findings), "postcodes")],
-            is_shown=False,
-        ),
-        _Layer(
-            name="records",
-            title="Recorded events",
-            parts=[
-                _circles("around_records", marks.uncertainties(things.records)),
-                _points("record_marks", marks.marks(things.records), "mark"),
-            ],
-        ),
-        _Layer(
-            name="applications",
-            title="Planning applications",
-            parts=[
-                _circles("around_applications", marks.uncertainties(things.applications)),
-                _points("application_marks", marks.marks(things.applications), "mark"),
-            ],
-        ),
-        _Layer(
-            name="sites",
-            title="Watched sites",
-            parts=[_points("site_marks", marks.marks(things.sites), "mark")],
-        ),
-        _Layer(
-            name="cases",
-            title="Past planning decisions",
-            parts=[_points("case_marks", marks.case_marks(things.cases), "mark")],
-        ),
-        _Layer(
-            name="names",
-            title="Place names",
-            parts=[_points("labels", layers.place_names(findings), "label")],
-        ),
-    ]
-
-
-def _outlines(name: str, shapes: Sequence[Shape], pane: str) -> _Part:
-    return _Part(name=name, shapes=shapes, make=partial(_geojson, shapes, pane=pane))
-
-
-def _circles(name: str, shapes: Sequence[Shape]) -> _Part:
-    def make() -> folium.GeoJson:
-        return _geojson(shapes, marker=folium.Circle(radius=1))
-
-    return _Part(name=name, shapes=shapes, make=make)
-
-
-def _points(name: str, shapes: Sequence[Shape], function: str) -> _Part:
-    maker = JsCode(f"sinkwatch.{function}")
-    return _Part(name=name, shapes=shapes, make=partial(_geojson, shapes, point_to_layer=maker))
-
-
-def _geojson(
-    shapes: Sequence[Shape],
-    *,
-    pane: str | None = None,
-    marker: folium.Circle | None = None,
-    point_to_layer: JsCode | None = None,
-) -> folium.GeoJson:
-    styles = {shape.shape_id: shape.style for shape in shapes}
-
-    def style_of(feature: Feature) -> dict[str, object]:
-        return dict(styles[str(feature["id"])])
-
-    features = [geojson.feature(shape.shape_id, shape.geometry, {}) for shape in shapes]
-    return folium.GeoJson(
-        geojson.collection(features),
-        style_function=style_of if any(styles.values()) else None,
-        on_each_feature=JsCode("sinkwatch.bind"),
-        marker=marker,
-        pane=pane,
-        point_to_layer=point_to_layer,
-    )
-
-
-def _map(findings: Findings) -> folium.Map:
-    west, south, east, north = _extent(findings)
+def _map(findings: Findings, focus: Focus | None) -> folium.Map:
+    west, south, east, north = _extent(findings, 0 if focus else _MARGIN_DEGREES)
     (longitude,), (latitude,) = geo.to_wgs84(*findings.area.map_centre)
     view = folium.Map(
         location=(round(float(latitude), 6), round(float(longitude), 6)),
         tiles=None,
         zoom_start=FIRST_ZOOM,
         # In Leaflet's spelling: folium keeps its own min_zoom and max_zoom for tiles.
-        minZoom=MIN_ZOOM,
+        minZoom=MIN_ZOOM if focus is None else MIN_ZOOM_OF_A_PLACE,
         maxZoom=MAX_ZOOM,
         max_bounds=True,
         min_lat=south,
@@ -348,14 +243,14 @@ def _map(findings: Findings) -> folium.Map:
     return foliums.named(view, "area")
 
 
-def _extent(findings: Findings) -> tuple[float, float, float, float]:
+def _extent(findings: Findings, margin: float) -> tuple[float, float, float, float]:
     west, south, east, north = findings.area.bounds.as_tuple()
     longitudes, latitudes = geo.to_wgs84([west, west, east, east], [south, north, south, north])
     return (
-        round(float(longitudes.min()) - _MARGIN_DEGREES, 4),
-        round(float(latitudes.min()) - _MARGIN_DEGREES, 4),
-        round(float(longitudes.max()) + _MARGIN_DEGREES, 4),
-        round(float(latitudes.max()) + _MARGIN_DEGREES, 4),
+        round(float(longitudes.min()) - margin, 4),
+        round(float(latitudes.min()) - margin, 4),
+        round(float(longitudes.max()) + margin, 4),
+        round(float(latitudes.max()) + margin, 4),
     )
 
 
@@ -371,7 +266,7 @@ def _background(tiles: Tiles) -> folium.TileLayer:
     )
 
 
-def _controls(things: Things) -> dict[str, Element]:
+def _controls(sketch: Sketch) -> dict[str, Element]:
     switch = folium.LayerControl()
     # Folium writes this as script, though its types do not say so.
     switch.options["collapsed"] = JsCode("sinkwatch.isNarrow()")  # type: ignore[assignment]
@@ -382,29 +277,34 @@ def _controls(things: Things) -> dict[str, Element]:
         "notice": Control("Notice", finer_than=NOTICE_FINER_THAN),
         "switch": switch,
     }
-    bounds = _first_view(things)
-    if bounds:
+    seen = sketch.focus.bounds.as_tuple() if sketch.focus else _drawn(sketch.things)
+    if seen:
         controls["first_view"] = folium.FitBounds(
-            bounds,
-            max_zoom=FIRST_ZOOM,
+            _corners(*seen),
+            max_zoom=MAX_ZOOM if sketch.focus else FIRST_ZOOM,
             padding_top_left=(24, 24),
             padding_bottom_right=(24, NOTICE_HEIGHT_PX),
         )
     return controls
 
 
-def _first_view(things: Things) -> list[list[float]]:
-    """Return south-west and north-east of what is recorded and drawn, as latitude and longitude."""
+def _drawn(things: Things) -> tuple[float, float, float, float] | None:
+    """Return west, south, east and north of what is recorded and drawn, EPSG:27700."""
     drawn = [thing.geometry for thing in things.records if thing.geometry is not None]
     if not drawn:
-        return []
-    west, south, east, north = shapely.total_bounds(drawn)
+        return None
+    west, south, east, north = shapely.total_bounds(drawn).tolist()
+    return west, south, east, north
+
+
+def _corners(west: float, south: float, east: float, north: float) -> list[list[float]]:
+    """Return south-west and north-east as latitude and longitude."""
     longitudes, latitudes = geo.to_wgs84([west, east], [south, north])
     corners = zip(latitudes.tolist(), longitudes.tolist(), strict=True)
     return [[round(latitude, 6), round(longitude, 6)] for latitude, longitude in corners]
 
 
-def _words(findings: Findings, drawn: Sequence[_Layer]) -> str:
+def _words(findings: Findings, drawn: Sequence[Layer]) -> str:
     shapes = (shape for layer in drawn for part in layer.parts for shape in part.shapes)
     said = {shape.shape_id: shape.words for shape in shapes if shape.words}
     styles = findings.area.parameters.table.styles

@@ -36,7 +36,17 @@ if TYPE_CHECKING:
     from sinkwatch.sources.outside.download import Downloader
     from sinkwatch.sources.outside.politeness import HostRule
 
-__all__ = ["KINDS", "LOOK_UPS", "ONLINE", "Source", "Wish", "gather", "host_rules", "recall"]
+__all__ = [
+    "KINDS",
+    "LOOK_UPS",
+    "ONLINE",
+    "Source",
+    "Wish",
+    "gather",
+    "host_rules",
+    "recall",
+    "replay",
+]
 
 LOG = logging.getLogger(__name__)
 
@@ -153,6 +163,40 @@ def recall(
     """
     recollection = _Recollection(area=area, folder=folder, held=held, now=now, holds=holds or {})
     return _gathered(area, recollection.ask)
+
+
+def replay(area: Area, states: Iterable[SourceState]) -> Inputs:
+    """
+    Use exactly these copies again, whatever is held by now.
+
+    Parameters
+    ----------
+    area
+        The area as it was.
+    states
+        How each of its sources stood, in the area's order; its snapshot names the copy to read.
+
+    Returns
+    -------
+    inputs
+        With the states as given.
+
+    Raises
+    ------
+    DataError
+        If a copy cannot be read any more.
+    SourceError
+        If there is none of a source that the assessment cannot do without.
+    """
+    given = {state.spec.name: state for state in states}
+
+    def ask(spec: SourceSpec, so_far: Mapping[str, _Answer]) -> _Answer:
+        del so_far
+        state = given[spec.name]
+        frame = None if state.snapshot is None else reading.load(state.snapshot, spec, area)
+        return _Answer(frame=frame, state=state)
+
+    return _gathered(area, ask)
 
 
 def host_rules(area: Area) -> dict[str, HostRule]:

@@ -34,6 +34,7 @@ def sinkwatch(
 ) -> Iterator[Sinkwatch]:
     """Run a command in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SINKWATCH_EVIDENCE_PACKS", "false")  # they take longest
 
     def run(*words: str) -> Answer:
         monkeypatch.setattr("sys.argv", ["sinkwatch", *words])

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from sinkwatch import survey
+from sinkwatch.cli import progress
+from sinkwatch.packs import crew, publishing
+from tests.packs import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,6 +202,54 @@ class TestPublish:
         assert sinkwatch("publish", "--json").json["changed"] is True
         assert sinkwatch("publish", "--json").json["changed"] is False
         assert sinkwatch("publish").out == "Map: maps/current/index.html\n"
+
+
+class TestEvidencePacks:
+    """Whose making is tested elsewhere: here, what a person and a program are told of it."""
+
+    @pytest.fixture(autouse=True)
+    def _quickly(self, sinkwatch: Sinkwatch, monkeypatch: pytest.MonkeyPatch) -> None:
+        del sinkwatch  # which switches them off first
+        monkeypatch.setenv("SINKWATCH_EVIDENCE_PACKS", "true")
+        monkeypatch.setattr(crew, "n_workers", lambda _: 1)
+        flagged = frozenset({"auction-mart", "leisure-centre"})
+        monkeypatch.setattr(survey, "_flagged", lambda *_: flagged)
+        monkeypatch.setattr(publishing, "Workshop", workers.Quick)
+
+    def test_a_person_is_told_where_they_lie_and_how_many_are_new(
+        self, sinkwatch: Sinkwatch
+    ) -> None:
+        first = "maps/current/sites/auction-mart/evidence.pdf and 1 more"
+        assert f"Evidence packs: {first} (2 made, 0 kept)\n" in sinkwatch("publish").out
+        assert f"Evidence packs: {first} (0 made, 2 kept)\n" in sinkwatch("run").out
+
+    def test_a_program_is_told_the_same(self, sinkwatch: Sinkwatch, tmp_path: Path) -> None:
+        found = sinkwatch("publish", "--json").json["evidence_packs"]
+        assert (found["n_made"], found["n_kept"], found["failed"]) == (2, 0, [])
+        assert all((tmp_path / pdf).is_file() for pdf in found["pdfs"])
+        assert sinkwatch("run", "--json").json["evidence_packs"]["n_kept"] == 2
+
+    @pytest.mark.parametrize("words", [("publish",), ("run",)])
+    def test_one_that_cannot_be_made_is_named_and_the_exit_code_tells_of_it(
+        self, sinkwatch: Sinkwatch, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    ) -> None:
+        broken = functools.partial(workers.Quick, befalls={"auction-mart": "refuse"})
+        monkeypatch.setattr(publishing, "Workshop", broken)
+        answer = sinkwatch(*words)
+        assert answer.code == 3
+        assert "(1 made, 0 kept, 1 failed)" in answer.out
+        assert "No evidence pack of auction-mart: refuse: is too large." in answer.out
+
+    def test_none_at_all_is_said_so(
+        self, sinkwatch: Sinkwatch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(survey, "_flagged", lambda *_: frozenset[str]())
+        assert "Evidence packs: none (0 made, 0 kept)\n" in sinkwatch("publish").out
+
+    def test_the_bar_is_for_a_terminal_alone(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with progress.counting("Evidence packs", 2) as count:
+            count()
+        assert capsys.readouterr() == ("", "")
 
 
 class TestWrongUse:

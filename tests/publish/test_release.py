@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,3 +208,127 @@ def test_a_page_that_would_leave_the_site_is_refused(tmp_path: Path, path: str) 
     with pytest.raises(StoreError, match="must stay inside the site"):
         release.write({path: b"x"}, tmp_path / "maps")
     assert not (tmp_path / "maps").exists()
+
+
+# ── Files that lie ready ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> dict[str, release.Ready]:
+    """Make two files that lie ready beside the site, as packs do."""
+    folder = tmp_path / "packs"
+    folder.mkdir()
+    files = {}
+    for name in ("evidence.pdf", "map.png"):
+        (folder / name).write_bytes(f"the {name}".encode())
+        sha256 = hashlib.sha256(f"the {name}".encode()).hexdigest()
+        files[f"sites/mill-lane/{name}"] = release.Ready(path=folder / name, sha256=sha256)
+    return files
+
+
+Files = dict[str, release.Ready]
+
+
+def test_files_that_lie_ready_are_linked_and_stand_in_the_manifest(
+    tmp_path: Path, ready: Files
+) -> None:
+    written = release.write(_site(1), tmp_path, ready)
+    shown = _read(written.path / ".")
+    assert _is_whole(shown)
+    assert shown["sites/mill-lane/map.png"] == b"the map.png"
+    for path, one in ready.items():
+        assert (written.path / path).samefile(one.path)
+    again = release.write(_site(1), tmp_path, ready)
+    assert (again.release, again.changed) == (written.release, False)
+
+
+def test_a_link_outlives_what_it_was_made_from(tmp_path: Path, ready: Files) -> None:
+    written = release.write(_site(1), tmp_path, ready)
+    for one in ready.values():
+        one.path.unlink()
+    assert _is_whole(_read(written.path / "."))
+    release.write(_site(2), tmp_path)
+    kept = tmp_path / "releases" / written.release
+    assert _is_whole(_read(kept))
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP])
+def test_where_a_file_can_have_no_second_name_it_is_copied(
+    tmp_path: Path, ready: Files, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    written = release.write(_site(1), tmp_path, ready)
+    assert _is_whole(_read(written.path / "."))
+    (copy,) = (written.path / "sites").glob("*/map.png")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o644
+    assert not release.write(_site(1), tmp_path, ready).changed
+    copy.write_bytes(b"torn")
+    assert release.write(_site(1), tmp_path, ready).changed
+    assert _is_whole(_read(written.path / "."))
+
+
+def test_another_reason_not_to_link_is_an_error(
+    tmp_path: Path, ready: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release.write(_site(1), tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(StoreError, match="No space left"):
+        release.write(_site(2), tmp_path, ready)
+    assert _read(tmp_path / "current" / ".")["index.html"] == b"version 1 of index.html"
+
+
+def test_a_linked_file_that_was_replaced_is_noticed(tmp_path: Path, ready: Files) -> None:
+    first = release.write(_site(1), tmp_path, ready)
+    placed = first.path / "sites" / "mill-lane" / "map.png"
+    placed.unlink()
+    placed.write_bytes(b"another picture")
+    assert release.write(_site(1), tmp_path, ready).changed
+    placed = first.path / "sites" / "mill-lane" / "map.png"
+    placed.unlink()
+    assert release.write(_site(1), tmp_path, ready).changed
+    assert placed.read_bytes() == b"the map.png"
+
+
+@pytest.mark.parametrize("path", ["../map.png", "/etc/passwd", "", "manifest.json"])
+def test_a_file_that_would_leave_the_site_is_refused(
+    tmp_path: Path, ready: Files, path: str
+) -> None:
+    with pytest.raises(StoreError, match="must stay inside the site"):
+        release.write(_site(1), tmp_path / "maps", {path: next(iter(ready.values()))})
+
+
+def test_no_page_and_file_may_have_one_path(tmp_path: Path, ready: Files) -> None:
+    with pytest.raises(StoreError, match=r"index\.html: is the path of two files"):
+        release.write(_site(1), tmp_path, {"index.html": next(iter(ready.values()))})
+
+
+def test_a_file_that_is_gone_gives_one_line_and_leaves_what_is_current(
+    tmp_path: Path, ready: Files
+) -> None:
+    release.write(_site(1), tmp_path)
+    next(iter(ready.values())).path.unlink()
+    with pytest.raises(StoreError, match="No such file"):
+        release.write(_site(2), tmp_path, ready)
+    assert _read(tmp_path / "current" / ".")["index.html"] == b"version 1 of index.html"
+
+
+def test_the_bytes_of_files_that_lie_ready_are_never_held(tmp_path: Path) -> None:
+    big = tmp_path / "big.bin"
+    with big.open("wb") as file:
+        file.truncate(64_000_000)  # sparse: it takes no room on disk
+    files = {"big.bin": release.Ready(path=big, sha256=release.sha256_of(big))}
+    tracemalloc.start()
+    try:
+        release.write(_site(1), tmp_path, files)
+        release.write(_site(1), tmp_path, files)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,3 +111,31 @@ def test_nothing_held_gives_nothing_shown(findings: Findings) -> None:
         (),
         (),
     )
+
+
+# ── Evidence packs ───────────────────────────────────────────────────────────────────────────
+
+MART = things.Offer(
+    pdf="sites/auction-mart/evidence.pdf",
+    picture="sites/auction-mart/map.png",
+    made_on=date(2026, 11, 22),
+)
+
+
+def test_without_packs_nothing_is_said_of_any(gathered: Things) -> None:
+    assert {(thing.offer, thing.no_offer) for thing in gathered.sites} == {(None, "")}
+
+
+def test_a_flagged_place_offers_its_pack_or_says_why_it_has_none(findings: Findings) -> None:
+    offers = {"sites/auction-mart": MART, "sites/leisure-centre": None}
+    gathered = things.gather(findings, offers)
+    said = {thing.anchor: (thing.offer, thing.no_offer) for thing in gathered.sites}
+    assert said["site-auction-mart"] == (MART, "")
+    assert said["site-leisure-centre"] == (None, things.NOT_MADE)
+    assert said["site-hutton-bank"] == (None, things.NO_POSITION)
+
+
+def test_a_place_that_is_not_flagged_is_offered_none(findings: Findings) -> None:
+    gathered = things.gather(findings, {"sites/highfield-house": MART})
+    (house,) = (thing for thing in gathered.sites if thing.anchor == "site-highfield-house")
+    assert (house.offer, house.no_offer) == (None, "")

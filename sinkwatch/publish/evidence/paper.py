@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
+
+import shapely
 
 from sinkwatch.errors import ConfigError, PlaceError
 from sinkwatch.model import Bounds, Paper, Place, Sheet, SheetKind
@@ -15,11 +17,18 @@ SCALES: Final = (1_250, 2_500, 5_000, 10_000, 25_000)
 """Scales of British planning drawings, finest first (1:1250 and 1:2500 are those of location plans,
 national list of planning application requirements)."""
 
+_WIDE_SCALES: Final = (1_250, 2_500, 5_000, 10_000, 12_500, 15_000, 20_000, 25_000)
+"""Those of a sheet of the surroundings, which nobody chooses: closer together, so that a kilometre
+round a site fills the paper and not a third of it."""
+
 MOST_SHEETS: Final = 40
 """Sheets of one pack at most: more is no evidence but a roll of wallpaper, and over 5 MB."""
 
 MARGIN_MM: Final = 8.0
 """Least paper between a site and the neat line, so that its edge is seen to be one."""
+
+_MOST_TILES: Final = 10_000
+"""Places for sheets that are looked at: a boundary as large as a county is a mistake."""
 
 _OVERLAP_MM: Final = 10.0
 """What neighbouring sheets share, so that they can be laid side by side."""
@@ -145,7 +154,7 @@ def plan(place: Place, wanted: Format, *, reach_m: float, ring_m: float) -> tupl
     sheets = [_sheet(SheetKind.SITE, at, paper, frame) for frame in frames]
     around = _grown(ground, reach_m)
     if not (len(frames) == 1 and _holds(frames[0], around)):
-        wide = _finest(around, paper) or SCALES[-1]
+        wide = _finest(around, paper, _WIDE_SCALES) or SCALES[-1]
         sheets.append(
             _sheet(SheetKind.SURROUNDINGS, wide, paper, _centred(around, wide, LAYOUTS[paper]))
         )
@@ -200,8 +209,8 @@ def _fits(ground: Bounds, scale: int, layout: Layout) -> bool:
     )
 
 
-def _finest(ground: Bounds, paper: Paper) -> int | None:
-    return next((scale for scale in SCALES if _fits(ground, scale, LAYOUTS[paper])), None)
+def _finest(ground: Bounds, paper: Paper, scales: tuple[int, ...] = SCALES) -> int | None:
+    return next((scale for scale in scales if _fits(ground, scale, LAYOUTS[paper])), None)
 
 
 def _centred(ground: Bounds, scale: int, layout: Layout) -> Bounds:
@@ -232,14 +241,33 @@ def _frames(
         return (_centred(ground, scale, layout),)
     if not is_tiled:
         raise _too_large(place, ground, scale, paper)
-    tiles = tuple(_tiles(ground, scale, layout))
-    if len(tiles) >= MOST_SHEETS:
-        raise ConfigError(
-            f"{place.label} at 1:{scale}, {paper.upper()}",
-            f"takes {len(tiles)} sheets, more than the {MOST_SHEETS} of a pack",
-            "Choose a coarser scale or a larger paper",
-        )
-    return tiles
+    margin_m = MARGIN_MM * scale / 1000
+    whole = _grown(ground, margin_m)
+    eastings = _middles(whole.min_easting, whole.max_easting, layout.map_width_mm, scale)
+    northings = _middles(whole.min_northing, whole.max_northing, layout.map_height_mm, scale)
+    if len(eastings) * len(northings) > _MOST_TILES:
+        raise _too_many(place, scale, paper, f"over {_MOST_TILES:,}")
+    tiles = (
+        _frame(easting, northing, scale, layout)
+        for northing, easting in itertools.product(reversed(northings), eastings)
+    )
+    needed = tuple(tile for tile in tiles if _shows(tile, place))
+    if len(needed) >= MOST_SHEETS:
+        raise _too_many(place, scale, paper, f"{len(needed) + 1}")
+    return needed
+
+
+def _shows(tile: Bounds, place: Place) -> bool:
+    """Tell whether a tile shows any of a site: of a site in parts, most tiles may be empty."""
+    return place.geometry is None or place.geometry.intersects(shapely.box(*tile.as_tuple()))
+
+
+def _too_many(place: Place, scale: int, paper: Paper, n_sheets: str) -> ConfigError:
+    return ConfigError(
+        f"{place.label} at 1:{scale}, {paper.upper()}",
+        f"takes {n_sheets} sheets, more than the {MOST_SHEETS} of a pack",
+        "Choose a coarser scale or a larger paper",
+    )
 
 
 def _too_large(place: Place, ground: Bounds, scale: int, paper: Paper) -> ConfigError:
@@ -257,17 +285,8 @@ def _too_large(place: Place, ground: Bounds, scale: int, paper: Paper) -> Config
     )
 
 
-def _tiles(ground: Bounds, scale: int, layout: Layout) -> Iterator[Bounds]:
-    """Cover a ground with sheets that overlap, from the north-west, row by row."""
-    margin_m = MARGIN_MM * scale / 1000
-    whole = _grown(ground, margin_m)
-    eastings = _middles(whole.min_easting, whole.max_easting, layout.map_width_mm, scale)
-    northings = _middles(whole.min_northing, whole.max_northing, layout.map_height_mm, scale)
-    for northing, easting in itertools.product(reversed(northings), eastings):
-        yield _frame(easting, northing, scale, layout)
-
-
 def _middles(low: float, high: float, side_mm: float, scale: int) -> list[int]:
+    """Return the middles of sheets that cover a stretch, and overlap."""
     side_m, step_m = side_mm * scale / 1000, (side_mm - _OVERLAP_MM) * scale / 1000
     n = max(1, math.ceil((high - low - side_m) / step_m) + 1)
     first = (low + high) / 2 - (n - 1) * step_m / 2

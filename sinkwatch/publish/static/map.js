@@ -44,6 +44,7 @@ var sinkwatch = (function () {
       made.appendChild(use(mark.symbol, MARK_PX, mark.colour));
       if (mark.is_flagged) { made.appendChild(use("flag", MARK_PX, mark.colour)).classList.add("flag"); }
       this._setIconStyles(made, "icon");
+      if (mark.number) { made.appendChild(element("span", "mark-number", mark.number)); }
       made.setAttribute("aria-label", mark.name);
       return made;
     },
@@ -86,6 +87,12 @@ var sinkwatch = (function () {
     return line;
   }
 
+  /* The evidence pack, as the table links it; the one-file edition has none. */
+  function offered(anchor) {
+    var row = document.getElementById(anchor);
+    return row ? row.querySelectorAll(".pack a, .pack small") : [];
+  }
+
   function cardOf(card) {
     var made = element("div", "card");
     made.appendChild(element("p", "card-kind", card.kind));
@@ -100,6 +107,7 @@ var sinkwatch = (function () {
     var links = element("p", "card-links");
     if (card.url) { links.appendChild(link(card)); }
     if (card.more) {
+      offered(card.more).forEach(function (said) { links.appendChild(said.cloneNode(true)); });
       var more = element("a", "", "All that is known, in the table");
       more.href = "#" + card.more;
       links.appendChild(more);
@@ -164,9 +172,11 @@ var sinkwatch = (function () {
   var OFFSETS = rings();
   var leaders = L.layerGroup();
 
-  function boxOfMark(at, offset) {
-    var half = GAP_PX / 2;
-    return [at.x + offset[0] - half, at.y + offset[1] - half, at.x + offset[0] + half, at.y + offset[1] + half];
+  function boxOfMark(at, offset, mark) {
+    var half = GAP_PX / 2, number = mark.number ? 3 + 7 * mark.number.length : 0;
+    return [
+      at.x + offset[0] - half, at.y + offset[1] - half, at.x + offset[0] + half + number, at.y + offset[1] + half
+    ];
   }
 
   function lead(map, marker, to, className) {
@@ -191,10 +201,10 @@ var sinkwatch = (function () {
     var candidates = map.getZoom() < FAR_ZOOM ? OFFSETS.slice(0, 1) : OFFSETS;
     leaders.clearLayers();
     markers.forEach(function (marker) {
-      var at = map.latLngToLayerPoint(marker.getLatLng());
-      var free = candidates.find(function (offset) { return !meets(boxOfMark(at, offset), taken); });
+      var at = map.latLngToLayerPoint(marker.getLatLng()), mark = marker.sinkwatchMark;
+      var free = candidates.find(function (offset) { return !meets(boxOfMark(at, offset, mark), taken); });
       var offset = free || [0, 0];
-      taken.push(boxOfMark(at, offset));
+      taken.push(boxOfMark(at, offset, mark));
       moveMark(map, marker, at, offset);
     });
   }

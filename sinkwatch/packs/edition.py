@@ -1,0 +1,170 @@
+"""One edition of the site with its packs: published with those at hand, then with all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sinkwatch import __version__
+from sinkwatch.packs import offering, publishing
+from sinkwatch.packs.inputs import Cellar
+from sinkwatch.publish import site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sinkwatch.model import Findings
+    from sinkwatch.packs.offering import Packs
+    from sinkwatch.packs.publishing import Counting, Plan, Report
+    from sinkwatch.publish.site import Written
+    from sinkwatch.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """
+    What became of the site.
+
+    Attributes
+    ----------
+    written
+        Where it lies, and whether anything changed.
+    packs
+        What became of its evidence packs; None if none are made.
+    """
+
+    written: Written
+    packs: Report | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """
+    What is to be published.
+
+    Attributes
+    ----------
+    services
+        With clock, settings and folders.
+    findings
+        What the site shows.
+    plan
+        The packs that it is to have; None if the settings want none.
+    packs
+        Those of them that lie ready; None if none are wanted.
+    """
+
+    services: Services
+    findings: Findings
+    plan: Plan | None
+    packs: Packs | None
+
+    @classmethod
+    def of(cls, services: Services, findings: Findings, *, kept_in: Path | None = None) -> Edition:
+        """
+        Plan an edition; nothing is made or written yet.
+
+        Parameters
+        ----------
+        services
+            With clock, settings and folders.
+        findings
+            What the site is to show.
+        kept_in
+            Where copies of what packs are made of go; None for where the installation has them.
+
+        Returns
+        -------
+        edition
+            With the packs that lie ready.
+        """
+        if not services.settings.evidence_packs:
+            return cls(services=services, findings=findings, plan=None, packs=None)
+        plan = publishing.plan(services, findings, Cellar(folder=kept_in) if kept_in else None)
+        return cls(services=services, findings=findings, plan=plan, packs=plan.at_hand())
+
+    def publish(self) -> Published:
+        """
+        Publish it with the packs that lie ready.
+
+        Returns
+        -------
+        published
+            Without a report of packs: none was made.
+
+        Raises
+        ------
+        StoreError
+            If the folder of the maps cannot be written; what was published before stays.
+        """
+        return Published(written=self._written(self.packs), packs=None)
+
+    def complete(self, published: Published, counting: Counting | None) -> Published:
+        """
+        Make the packs that it lacks, and publish it again if there are any.
+
+        Parameters
+        ----------
+        published
+            What `publish` returned.
+        counting
+            Shows a person how many are made; None where nobody looks on.
+
+        Returns
+        -------
+        published
+            The whole edition.
+
+        Raises
+        ------
+        StoreError
+            If the folder of the maps cannot be written; what was published before stays.
+        """
+        packs, report = self._made(counting)
+        if packs == self.packs:
+            return replace(published, packs=report)
+        written = self._written(packs)
+        has_changed = published.written.changed or written.changed
+        return Published(written=replace(written, changed=has_changed), packs=report)
+
+    def at_once(self, counting: Counting | None) -> Published:
+        """
+        Make the packs that it lacks, then publish it.
+
+        Parameters
+        ----------
+        counting
+            Shows a person how many are made; None where nobody looks on.
+
+        Returns
+        -------
+        published
+            The whole edition.
+
+        Raises
+        ------
+        StoreError
+            If the folder of the maps cannot be written; what was published before stays.
+        """
+        packs, report = self._made(counting)
+        return Published(written=self._written(packs), packs=report)
+
+    def _made(self, counting: Counting | None) -> tuple[Packs | None, Report | None]:
+        if self.plan is None or self.packs is None:
+            return None, None
+        counted = counting or publishing.uncounted
+        return publishing.make(self.services, self.plan, self.packs, counting=counted)
+
+    def _written(self, packs: Packs | None) -> Written:
+        settings = self.services.settings
+        pages = site.build(
+            self.findings,
+            version=__version__,
+            contact=settings.contact,
+            signup_url=settings.signup_url(),
+            offers=None if packs is None else offering.offers(packs),
+        )
+        written = site.write(pages, settings.maps_folder, offering.files(packs or {}))
+        if self.plan is not None:
+            self.plan.tidy(packs or {})
+        return written

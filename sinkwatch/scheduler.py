@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import traceback
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,7 @@ def watch(services: Services, *, stop: threading.Event | None = None) -> None:
         Set it to end; SIGTERM and SIGINT do the same when it is not given.
     """
     stopped = stop or _stop_on_signals()
+    services = replace(services, is_stopping=stopped.is_set)
     ticker = _ticker(services)
     tick(services)
     while not stopped.wait(timeout=min(_idle_s(ticker), TICK_S)):

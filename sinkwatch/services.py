@@ -53,6 +53,9 @@ class Services:
         Servers that may be asked, and how; None for those of the area's sources.
     progress
         Shows large files while they come; None where nobody looks on.
+    is_stopping
+        Tells whether the process was told to end, so that what takes long is left for the next
+        time.
     """
 
     settings: Settings
@@ -61,6 +64,7 @@ class Services:
     wait: Callable[[float], None] = time.sleep
     host_rules: Mapping[str, HostRule] | None = None
     progress: Progress | None = None
+    is_stopping: Callable[[], bool] = lambda: False
 
     @contextlib.contextmanager
     def store(self) -> Iterator[Store]:

@@ -238,6 +238,9 @@ def uncounted(title: str, n: int) -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
+_STOPPED: Final = "sinkwatch was told to stop before it was made; the next run makes it"
+
+
 def make(
     services: Services,
     planned: Plan,
@@ -271,6 +274,8 @@ def make(
         LOG.info("packs: %d to make, %d kept", len(missing), len(packs) - len(missing))
         problems |= _made(services, planned, missing, counting)
     now = {**packs, **{one.folder: planned.shelf.find(one.fingerprint) for one in missing}}
+    if services.is_stopping():
+        problems = {**{one.folder: _STOPPED for one in missing}, **problems}
     report = _report(planned, packs, now, problems)
     for place_id, problem in report.failed:
         LOG.error("packs: none of %s: %s", place_id, problem)
@@ -325,9 +330,9 @@ def _made(
     )
     problems: dict[str, str] = {}
     with counting("Evidence packs", len(missing)) as count:
-        for outcome in crew.work(
-            map(_job, missing), workshop, n_workers=crew.n_workers(len(missing))
-        ):
+        # Told to end, it begins no other: those left over are made the next time.
+        jobs = (_job(one) for one in missing if not services.is_stopping())
+        for outcome in crew.work(jobs, workshop, n_workers=crew.n_workers(len(missing))):
             count()
             if outcome.trace and outcome.problem not in problems.values():  # told once
                 LOG.error("packs: a fault in sinkwatch\n%s", outcome.trace)

@@ -173,6 +173,7 @@ def an_assessment(ground: str = "Class C, the gypsum belt (edge drawn to ± 500 
     )
     deciding = {
         "decides": True,
+        "distance_m": 110.0,
         "name": "Magdalen's Close house collapse",
         "date": "17 February 2014",
         "about": "about 110 m (± 190 m)",

@@ -475,3 +475,17 @@ def test_a_published_pack_is_the_one_that_the_command_makes_and_holds_what_it_li
     assert {"map.png", "map.pdf", "map.svg", "offline.html", "evidence.gpkg"} <= set(shown)
     made = making.make(services, "auction-mart", Order())
     assert shown == {path.name: path.read_bytes() for path in made.folder.iterdir()}
+
+
+def test_told_to_stop_it_begins_no_other_pack_and_the_next_run_makes_the_rest(
+    ripon_packs: Services,
+) -> None:
+    told = iter([False, True, True, True, True, True])
+    stopping = replace(ripon_packs, is_stopping=lambda: next(told))
+    first = publish(stopping)
+    assert (first.packs.n_made, len(first.packs.failed)) == (1, 2)
+    assert {problem for _, problem in first.packs.failed} == {
+        "sinkwatch was told to stop before it was made; the next run makes it"
+    }
+    second = publish(ripon_packs)
+    assert (second.packs.n_made, second.packs.n_kept, second.packs.failed) == (2, 1, ())

@@ -182,7 +182,8 @@ def headline(assessment: Assessment, styles: Mapping[Band, BandStyle]) -> str:
         return f"{label}: {ground}"
     facts = deciding.facts
     listed = _LISTED if assessment.band is Band.NOT_ASSESSED else _decided_by(assessment, facts)
-    return f"{label}: {ground} {listed}: {facts['name']} ({facts['date']}), {facts['about']}."
+    day = str(facts["date"]).replace(" (", ", ").replace(")", "")  # it stands in brackets already
+    return f"{label}: {ground} {listed}: {facts['name']} ({day}), {facts['about']}."
 
 
 def _decided_by(assessment: Assessment, deciding: Mapping[str, Any]) -> str:
@@ -319,9 +320,10 @@ def _ground_reason(knowledge: Knowledge, found: _Found) -> Reason:
     zone = knowledge.zone_rows[found.zone]
     uncertainty_m = float(zone["position_uncertainty_m"])
     scored_as = found.assessment.scored_as
+    called = "Class" if scored_as is found.assessment.geology else "Scored as class"
     return Reason(
         code="ground",
-        text=f"Class {scored_as.name}, {knowledge.area.class_notes[scored_as]} "
+        text=f"{called} {scored_as.name}, {knowledge.area.class_notes[scored_as]} "
         f"(edge drawn to {wording.plus_minus(uncertainty_m)}).",
         facts={
             "class": scored_as.name,

@@ -407,7 +407,9 @@ def of_application(row: pd.Series) -> Place:
         easting=row["geometry"].x,
         northing=row["geometry"].y,
         position_uncertainty_m=extent_uncertainty_m(row),
-        basis=row["position_basis"],
+        basis=row["position_basis"]
+        if boundary_of(row) is None
+        else "boundary given with the application",
         geometry=boundary_of(row),
     )
 

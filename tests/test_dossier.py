@@ -428,7 +428,7 @@ class TestRecords:
             (200.0, 200.0, "north-east, about 45° (± 5°)"),
             (-200.0, 0.0, "west, about 270° (± 5°)"),
             (0.0, -14.2, "south, about 180° (± 85°)"),
-            (0.0, -14.1, "direction not known: it may lie on any side"),
+            (0.0, -14.1, "direction not known"),
         ],
     )
     def test_a_direction_is_given_no_finer_than_it_is_known(
@@ -492,10 +492,17 @@ class TestGround:
                 "These zones are not the areas of the council's own policies map and not a BGS "
                 "product; the council's map is the one to check for what it asks of an applicant."
             ),
-            (
-                "0 distinct recorded features within 500 m. The number is not scored: records "
-                "follow where people look."
-            ),
+        )
+
+    def test_features_are_counted_among_the_records_that_count(self) -> None:
+        rows = [
+            north_of(C, 79.0, sinkhole_id="S1"),
+            north_of(C, 120.0, sinkhole_id="S2", counts=False),
+            north_of(C, 300.0, sinkhole_id="S3"),
+        ]
+        only(
+            gather(a_world(*rows)).geology,
+            "The records that count tell of 2 distinct features within 500 m. The number is not",
         )
 
     def test_of_a_boundary_the_share_in_each_band_is_given(self) -> None:
@@ -532,6 +539,7 @@ class TestGround:
         )
         assert raised in gathered.geology
         assert raised in gathered.weaknesses
+        assert raised in gathered.summary[2], "for the headline names class C"
         assert "(it is drawn as class A, nearer to the line than that is known)" in gathered.draft
         assert (
             "On which side of the line between classes A and C does the site lie, and by what was "
@@ -598,9 +606,14 @@ class TestGround:
         )
         assert "so nothing is said of it either way" in gathered.draft
         assert (
-            "Within 1 km we hold 1 record, the nearest of them “Mill Lane hole, 17 February 2014”, "
-            "about 80 m (± 15 m) away; none is scored here."
+            "Within 1 km we hold 1 record, “Mill Lane hole, 17 February 2014”, about 80 m (± 15 m) "
+            "away; it is not scored here."
         ) in gathered.draft
+        two = (north_of((35_000.0, 5_000.0), 79.0 + n, sinkhole_id=f"S{n}") for n in range(2))
+        assert (
+            "Within 1 km we hold 2 records, the nearest of them “Mill Lane hole, 17 February "
+            "2014”, about 80 m (± 15 m) away; none is scored here."
+        ) in gather(a_world(*two), place).draft
         nowhere = gather(an_empty_world(), place)
         assert "Within 500 m there are no records in the data we hold" in nowhere.draft
         assert "We ask that its stability be considered before" in gathered.draft
@@ -630,6 +643,21 @@ class TestHistory:
         assert step.position == shapely.Point(15_000, 5_300)
         assert step.source_title == "The council's record"
         assert step.source_url == "https://council.example/application"
+
+    @pytest.mark.parametrize(
+        ("status", "said", "outcome"),
+        [
+            ("approved", "APPROVED", "approved"),
+            ("refused", "Refused, 3 to 2", "refused (in the council's words: “Refused, 3 to 2”)"),
+            ("other", "Called in", "in the council's words: “Called in”"),
+        ],
+    )
+    def test_the_councils_words_are_told_where_they_say_more(
+        self, status: str, said: str, outcome: str
+    ) -> None:
+        row = an_application("24/1", 300.0, status=status, status_text=said)
+        (step,) = gather(a_world(applied=[row])).history
+        assert step.outcome == outcome
 
     def test_one_without_words_of_the_council_has_none(self) -> None:
         row = an_application(
@@ -867,8 +895,8 @@ class TestWeaknesses:
             north_of(C, 180.0, sinkhole_id="S2"),
         ]
         assert gather(a_world(*rows)).weaknesses[1] == (
-            "No. 1 is placed nearer and counts as well, but in a ring further out, being known "
-            "less well or graded lower."
+            "No. 1 is placed no further off and counts as well, but in a ring further out, being "
+            "known less well or graded lower."
         )
 
     def test_a_band_that_one_record_makes_is_said_to_hang_on_it(self) -> None:
@@ -911,7 +939,8 @@ class TestWeaknesses:
         ]
         only(
             gather(a_world(*rows)).weaknesses,
-            "1 of the 4 records listed does not count and may yet lie within 500 m: no. 2.",
+            "1 of the 4 records listed does not count for where, or how loosely, it is placed, and "
+            "may yet lie within 500 m: no. 2.",
         )
 
     def test_a_band_without_a_record_rests_on_the_ground_alone(self) -> None:
@@ -989,14 +1018,21 @@ class TestSources:
         assert (line.standing, line.sha256) == ("up to date", "ab" * 32)
         assert line.url == "https://data.example/held"
 
-    def test_one_of_which_nothing_is_held_says_why(self) -> None:
+    def test_one_that_is_not_set_up_tells_no_reader_how_to_set_it_up(self) -> None:
         state = a_source(
             "planit", status=SourceStatus.NOT_CONFIGURED, snapshot=None, problem="Not asked."
         )
         line = gather(a_world(sources=(*SOURCES[:3], state))).sources[-1]
         assert (line.retrieved_text, line.sha256, line.url) == ("", "", "")
         assert (line.edition, line.licence, line.credit) == ("", "Open", "© nobody")
-        assert line.standing == "not set up: “Not asked”"
+        assert line.standing == "not set up"
+
+    def test_a_list_of_postcodes_is_named_only_if_one_is_held(self) -> None:
+        missing = a_source("code-point-open", status=SourceStatus.NOT_CONFIGURED, snapshot=None)
+        held = a_source("postcodes")
+        lines = gather(a_world(sources=(*SOURCES[:3], missing, held))).sources
+        assert "Made-up code-point-open" not in {line.title for line in lines}
+        assert "Made-up postcodes" in {line.title for line in lines}
 
     def test_why_one_failed_is_for_its_operator(self) -> None:
         state = a_source("planit", status=SourceStatus.FAILED, problem="/home/me is full")
@@ -1030,18 +1066,27 @@ class TestSources:
 
 # ── Planning documents ───────────────────────────────────────────────────────────────────────────
 
+CITED_UP_TO_2030 = (
+    "In force since 10 April 2019, and cited here up to 31 December 2030 at the latest."
+)
+"""A plan "to 2030" names no last day, so that none may be said to be its own."""
+
 
 class TestPolicies:
     @pytest.mark.parametrize(
         ("changes", "standing", "why"),
         [
-            ({}, PolicyStanding.CITED, "In force from 10 April 2019 to 31 December 2030."),
-            ({"valid_until": MADE_ON}, PolicyStanding.CITED, "In force from 10 April 2019 to 22"),
-            ({"valid_from": MADE_ON}, PolicyStanding.CITED, "In force from 22 November 2026 to"),
+            ({}, PolicyStanding.CITED, CITED_UP_TO_2030),
+            (
+                {"valid_until": MADE_ON},
+                PolicyStanding.CITED,
+                "In force since 10 April 2019, and cited here up to 22 Nov",
+            ),
+            ({"valid_from": MADE_ON}, PolicyStanding.CITED, "In force since 22 November 2026, and"),
             (
                 {"valid_until": None, "is_open_ended": True},
                 PolicyStanding.CITED,
-                "In force from 10 April 2019, until something replaces it.",
+                "In force since 10 April 2019, until something replaces it.",
             ),
             (
                 {"valid_until": date(2026, 11, 21)},
@@ -1183,6 +1228,12 @@ class TestSummary:
         assert "none of them about the site" in gather(a_world(decided=rows)).summary[5]
         assert "1 of them about the site" in gather(a_world(decided=[*rows, own])).summary[5]
 
+    def test_what_is_only_next_to_the_site_is_not_called_its_own(self) -> None:
+        near = an_application("24/1", 0.0, position_uncertainty_m=100.0)
+        gathered = gather(a_world(applied=[near], decided=[a_case(1, site_id="mill-lane")]))
+        assert "all of them on the site or next to it." in gathered.summary[5]
+        assert "From the planning history on the site or next to it: “Old Yard" in gathered.draft
+
 
 class TestQuestions:
     def test_they_name_the_records_that_there_are(self) -> None:
@@ -1226,20 +1277,19 @@ class TestDraft:
                 "class C, the gypsum belt; the zones' edges are drawn to ± 500 m, and they are "
                 "neither the council's own map nor BGS's. Positions are approximate, records "
                 "follow where people look, and none of this says whether, where or when the ground "
-                "will move. From the site's planning history: “Old Yard: six homes refused, May "
-                "2014”; on the ground, “The report names the ground” (source: “The Smallworld "
+                "will move. From the planning history of the site: “Old Yard: six homes refused, "
+                "May 2014”; on the ground, “The report names the ground” (source: “The Smallworld "
                 "Gazette”). The latest step held is “Old Yard: six homes approved, 2019”."
             ),
             (
                 "We ask for a desk study, a site appraisal and an intrusive investigation fit for "
                 "foundation design, signed by a competent person who states their qualifications. "
                 "We ask that the proposal be weighed against what “Smallworld Neighbourhood Plan "
-                "to 2030”, in force from 10 April 2019 to 31 December 2030, holds for this site. "
-                "We ask that the report "
-                "deal with the record listed within 1 km, of which 1 counts in the assessment. We "
-                "ask that drainage, soakaways and groundwater be part of what is considered, for "
-                "the site and for its neighbours. We ask that any monitoring, and what follows if "
-                "movement is seen, be set out before work begins."
+                "to 2030”, in force since 10 April 2019, holds for this site. We ask that the "
+                "report deal with the record listed within 1 km, which counts in the assessment. "
+                "We ask that drainage, soakaways and groundwater be part of what is considered, "
+                "for the site and for its neighbours. We ask that any monitoring, and what follows "
+                "if movement is seen, be set out before work begins."
             ),
             (
                 "This is general information from public records, not a survey; the pack of 22 "
@@ -1260,7 +1310,11 @@ class TestDraft:
         assert "We ask that its stability be considered before a decision is made." in draft
         assert "Within 500 m there are no records in the data we hold that count here." in draft
         assert "intrusive investigation" not in draft
-        assert ", none of which counts in the assessment." in draft
+        assert "deal with the record listed within 1 km, which does not count in" in draft
+        rows = (north_of(A, 800.0 + n, sinkhole_id=f"S{n}") for n in range(2))
+        assert "2 records listed within 1 km, none of which counts in the assessment." in (
+            gather(a_world(*rows), place).draft
+        )
 
     def test_a_record_close_by_is_enough_to_ask(self) -> None:
         table = world.band_table()

@@ -88,6 +88,7 @@ def test_near_a_line_the_reason_names_it_with_distance_and_the_worse_uncertainty
         "away, closer than it is known; scored as class C."
     )
     assert boundary.facts == {"distance_m": 600.0, "uncertainty_m": 750.0}
+    assert only(found, "ground").text.startswith("Scored as class C, the gypsum belt (edge")
 
 
 def test_far_from_any_line_there_is_no_boundary_to_speak_of() -> None:
@@ -419,6 +420,12 @@ def test_the_headline_says_band_ground_and_nearest_record(
 ) -> None:
     found = ask(a_place(*place), a_sinkhole(place[0] + away_m, place[1]))
     assert explain.headline(found, world.band_table().styles) == expected
+
+
+def test_the_headline_nests_no_brackets() -> None:
+    record = a_sinkhole(C[0] + 87.5, C[1], date_text="1856 (date of the map)")
+    said = explain.headline(ask(a_place(*C), record), world.band_table().styles)
+    assert "Mill Lane hole (1856, date of the map), about 80 m" in said
 
 
 def test_the_headline_calls_no_record_the_nearest_that_a_merely_possible_one_lies_nearer_than() -> (

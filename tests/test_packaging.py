@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pikepdf
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -171,9 +172,27 @@ def test_the_installed_package_is_the_one_of_the_wheel(installed: Path, tmp_path
 
 def test_the_installed_program_runs_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     command = (installed / "bin" / "sinkwatch", "run", "--offline")
-    done = run_quietly(*command, **outside(tmp_path))
+    where = outside(tmp_path)
+    where["env"]["SINKWATCH_EVIDENCE_PACKS"] = "false"  # one is made below; all take longest
+    done = run_quietly(*command, **where)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "maps" / "current" / "index.html").is_file()
+
+
+def test_the_installed_program_makes_a_pack_with_its_own_typefaces(
+    installed: Path, tmp_path: Path
+) -> None:
+    command = (installed / "bin" / "sinkwatch", "evidence", "auction-mart", "--output", "pack")
+    done = run_quietly(*command, **outside(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "pack" / "manifest.json").is_file()
+    with pikepdf.open(tmp_path / "pack" / "evidence.pdf") as document:
+        faces = {
+            str(each.FontName).partition("+")[2]
+            for each in document.objects
+            if isinstance(each, pikepdf.Dictionary) and "/FontName" in each
+        }
+    assert {"SourceSans3-Regular", "SourceSans3-Bold"} <= faces
 
 
 # ── The lock ─────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sinkwatch import public, wording
 from sinkwatch.dossier import ground, policies, summary, words
+from sinkwatch.dossier.history import may_be_next_to_it
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import PlaceKind, PolicyStanding
 
@@ -131,8 +132,7 @@ def _also_wanted(matter: Matter, lines: Sequence[PolicyLine]) -> Iterator[_Piece
         yield _Piece(
             paragraph=2,
             text="We ask that the proposal be weighed against what "
-            f"{words.quoted(policy.title)}, in force {policies.in_force(policy)}, holds for this "
-            "site.",
+            f"{words.quoted(policy.title)}, {policies.in_force(policy)}, holds for this site.",
         )
     if matter.listed:
         yield _Piece(paragraph=2, text=_dealt_with(matter))
@@ -153,9 +153,11 @@ def _record(matter: Matter) -> str:
     if not matter.is_assessed and matter.listed:
         nearest = matter.listed[0]
         listed = wording.count_text(len(matter.listed), "record")
+        is_only = len(matter.listed) == 1
         return (
-            f"Within {matter.within} we hold {listed}, the nearest of them {matter.record(nearest)}"
-            f", {matter.about(nearest)} away; none is scored here."
+            f"Within {matter.within} we hold {listed}, {'' if is_only else 'the nearest of them '}"
+            f"{matter.record(nearest)}, {matter.about(nearest)} away; "
+            f"{'it is not' if is_only else 'none is'} scored here."
         )
     if index is None:
         return f"Within {matter.last_ring} there are {wording.NO_RECORDS} that count here."
@@ -197,6 +199,8 @@ def _dealt_with(matter: Matter) -> str:
     counted = {0: "none of which counts"}.get(
         n_counted, f"of which {n_counted} {words.verb(n_counted, 'counts', 'count')}"
     )
+    if n_listed == 1:
+        counted = "which counts" if n_counted else "which does not count"
     return (
         f"We ask that the report deal with {listed} listed within {matter.within}, {counted} in "
         "the assessment."
@@ -206,13 +210,14 @@ def _dealt_with(matter: Matter) -> str:
 def _decisions(history: Sequence[Entry]) -> Iterator[_Piece]:
     """Quote the latest decision on the site itself of which it is known what was said."""
     own = [entry.step for entry in history if entry.is_on_site]
+    of_site = "on the site or next to it" if may_be_next_to_it(history) else "of the site"
     spoken = [step for step in own if step.ground]
     for step in spoken[:1]:
         # Whoever quotes one step of a history owes the reader what came of it.
         later = f" The latest step held is {_named(own[0])}." if own[0] != step else ""
         yield _Piece(
             paragraph=1,
-            text=f"From the site's planning history: {_named(step)}; on the ground, "
+            text=f"From the planning history {of_site}: {_named(step)}; on the ground, "
             f"{words.quoted(step.ground.rstrip('.'))} (source: {words.quoted(step.source_title)})."
             f"{later}",
         )

@@ -127,7 +127,7 @@ def sentences(matter: Matter) -> tuple[str, ...]:
         *_sources(matter),
         NOT_OFFICIAL,
         *_withheld(matter),
-        *(reason.text for reason in matter.reasons("density")),
+        *_features(matter),
         *_surroundings(matter),
     )
 
@@ -161,6 +161,17 @@ def _line_text(matter: Matter) -> Iterator[str]:
         f"({matter.area.class_notes[line.geology]}), is "
         f"{wording.about(line.distance_m, line.uncertainty_m)} away, {known}."
     )
+
+
+def _features(matter: Matter) -> Iterator[str]:
+    """Count features among the records that count, for the table lists others as well."""
+    n_features = len({int(matter.hazard.feature[index]) for index in matter.counted})
+    if n_features:
+        told = wording.count_text(n_features, "distinct feature")
+        yield (
+            f"The records that count tell of {told} within {matter.last_ring}. The number is not "
+            "scored: records follow where people look."
+        )
 
 
 def _sources(matter: Matter) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sinkwatch.dossier import words
 from sinkwatch.model import PLANNING_KINDS, PlaceKind, PlanningStep, SourceStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     import geopandas as gpd
@@ -84,6 +84,23 @@ def entries(matter: Matter) -> tuple[Entry, ...]:
     )
 
 
+def may_be_next_to_it(entries: Sequence[Entry]) -> bool:
+    """
+    Return whether a step that is listed as the place's own may only be next to it.
+
+    Parameters
+    ----------
+    entries
+        Of the planning history.
+
+    Returns
+    -------
+    may_be
+        True if an application is among them: one that touches the place need not be on it.
+    """
+    return any(entry.is_application and entry.is_on_site for entry in entries)
+
+
 def subject(matter: Matter) -> Row:
     """
     Return the row of the application that a pack is about.
@@ -146,14 +163,13 @@ def _perhaps_near(matter: Matter) -> gpd.GeoDataFrame:
 
 def _application(row: Row, where: str, point: shapely.Point | None, reach_m: float) -> PlanningStep:
     status, said = public.text(row, "status"), public.text(row, "status_text")
-    quoted = f" (in the council's words: {words.quoted(said)})" if said else ""
     basis = words.quoted(public.text(row, "position_basis"))
     return PlanningStep(
         key=str(row["application_key"]),
         date_text=_date_text(row),
         title=public.description(row),
         reference=words.fit(public.text(row, "reference")),
-        outcome=f"{status}{quoted}",
+        outcome=_outcome(status, said),
         where=where,
         ground="",
         doubts=f"Placed by {basis} ({wording.plus_minus(reach_m)}).",
@@ -161,6 +177,14 @@ def _application(row: Row, where: str, point: shapely.Point | None, reach_m: flo
         source_title="The council's record",
         source_url=public.web_link(str(row.get("url") or "")),
     )
+
+
+def _outcome(status: str, said: str) -> str:
+    """Say where an application stands; the council's words, unless they say the same."""
+    if not said or said.casefold() == status.casefold():
+        return status
+    quoted = f"in the council's words: {words.quoted(said)}"
+    return quoted if status in _OUTCOMES else f"{status} ({quoted})"
 
 
 def _dates(row: Row) -> tuple[tuple[str, date], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import wording
+from sinkwatch.dossier import words
 from sinkwatch.model import PolicyLine, PolicyStanding
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _line(policy: Policy, day: date) -> PolicyLine:
     if doubts:
         why = f"Not cited here: {wording.joined(doubts)}. {looked_at}"
         return PolicyLine(policy=policy, standing=PolicyStanding.CHECK, why=why)
-    why = f"In force {in_force(policy)}. {looked_at}"
+    why = f"{words.started(in_force(policy))}{_until(policy)}. {looked_at}"
     return PolicyLine(policy=policy, standing=PolicyStanding.CITED, why=why)
 
 
@@ -78,18 +79,23 @@ def _doubts(policy: Policy, day: date) -> Iterator[str]:
 
 def in_force(policy: Policy) -> str:
     """
-    Say from when to when a document that may be cited is in force.
+    Say since when a document that may be cited is in force.
 
     Parameters
     ----------
     policy
-        With a first day, and with a last day or open-ended.
+        With a first day.
 
     Returns
     -------
     text
-        Such as "from 10 April 2019 to 31 December 2030".
+        Such as "in force since 10 April 2019".
     """
-    ends = (("from", policy.valid_from), ("to", policy.valid_until))
-    said = " ".join(f"{word} {wording.date_text(day)}" for word, day in ends if day)
-    return said if policy.valid_until else f"{said}, until something replaces it"
+    return f"in force since {wording.date_text(policy.valid_from)}" if policy.valid_from else ""
+
+
+def _until(policy: Policy) -> str:
+    # A plan "to 2030" names no day: when it is cited last is our rule and not its own.
+    if policy.valid_until is None:
+        return ", until something replaces it"
+    return f", and cited here up to {wording.date_text(policy.valid_until)} at the latest"

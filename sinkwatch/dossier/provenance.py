@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sinkwatch import public, wording
 from sinkwatch.dossier import words
@@ -11,6 +11,9 @@ from sinkwatch.model import FRAME_OF_KIND, POSTCODE_KINDS, SourceLine, SourceSta
 if TYPE_CHECKING:
     from sinkwatch.dossier.matter import Matter
     from sinkwatch.model import SourceState
+
+
+_FOR_THE_OPERATOR: Final = (SourceStatus.FAILED, SourceStatus.NOT_CONFIGURED)
 
 
 def lines(matter: Matter) -> tuple[SourceLine, ...]:
@@ -27,7 +30,12 @@ def lines(matter: Matter) -> tuple[SourceLine, ...]:
     lines
         In the area's order.
     """
-    return tuple(_line(state) for state in wording.bearing(matter.findings.sources))
+    return tuple(
+        _line(state)
+        for state in wording.bearing(matter.findings.sources)
+        # Postcodes only place what gives no point of its own: of a list not held nobody misses any.
+        if state.snapshot is not None or state.spec.kind not in POSTCODE_KINDS
+    )
 
 
 def in_trouble(matter: Matter) -> tuple[str, ...]:
@@ -80,6 +88,7 @@ def _line(state: SourceState) -> SourceLine:
 def _standing(state: SourceState) -> str:
     said = wording.source_text(state)
     # Why a source could not be read is for its operator: it may name folders of their machine.
-    if state.status is SourceStatus.FAILED or not state.problem:
+    # Why one is not set up tells them how to, which is nothing to a reader of the pack.
+    if state.status in _FOR_THE_OPERATOR or not state.problem:
         return said
     return f"{said}: {words.quoted(state.problem.rstrip('.'))}"

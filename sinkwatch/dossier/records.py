@@ -87,7 +87,7 @@ def bearing_text(matter: Matter, index: int) -> str:
         return "inside the site's boundary, as placed"
     found = _bearing_degrees(matter, index)
     if found is None:
-        return "direction not known: it may lie on any side"
+        return "direction not known"
     bearing, doubt = found
     towards = geo.compass_point(
         0, 0, math.sin(math.radians(bearing)), math.cos(math.radians(bearing))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sinkwatch import geo, wording
 from sinkwatch.dossier import words
+from sinkwatch.dossier.history import may_be_next_to_it
 from sinkwatch.model import PlaceKind
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def paragraphs(
             f"made on {wording.date_text(matter.made_on)}."
         ),
         f"In one sentence, the same as on every page and in every mail: {_whole(headline)}",
-        _site(matter),
+        # The headline names the class that was scored; the map may show another.
+        " ".join((_site(matter), *(reason.text for reason in matter.reasons("boundary")))),
         _records(matter),
         f"What “{matter.style.label}” stands for: “{matter.style.meaning}”",
         f"{_history(matter, history)} {about_history}",
@@ -135,10 +137,11 @@ def _history(matter: Matter, history: Sequence[Entry]) -> str:
     is_other = matter.place.kind is PlaceKind.APPLICATION
     applied = _counted(n_applied, "other application" if is_other else "application")
     decided = _counted(len(history) - n_applied, "past step")
+    where = "on the site or next to it" if may_be_next_to_it(history) else "about the site itself"
     of_them = {0: "none", len(history): "all"}.get(n_here, str(n_here))
     return (
         f"Listed on the site and near it are {applied} and {decided} of planning history, "
-        f"{of_them} of them about the site itself."
+        f"{of_them} of them {where}."
     )
 
 

@@ -99,9 +99,9 @@ def _of_deciding(matter: Matter) -> Iterator[str]:
     if nearer:
         n = len(nearer)
         yield (
-            f"{words.started(matter.numbered(nearer))} {words.verb(n, 'is', 'are')} placed nearer "
-            f"and {words.verb(n, 'counts', 'count')} as well, but in a ring further out, being "
-            "known less well or graded lower."
+            f"{words.started(matter.numbered(nearer))} {words.verb(n, 'is', 'are')} placed no "
+            f"further off and {words.verb(n, 'counts', 'count')} as well, but in a ring further "
+            "out, being known less well or graded lower."
         )
     if not matter.has_boundary:  # a boundary's ground is scored part by part, not as one
         others = matter.ring[[other for other in matter.counted if other != index]]
@@ -147,7 +147,7 @@ def _of_rings(matter: Matter) -> Iterator[str]:
 
 
 def _left_out(matter: Matter) -> Iterator[str]:
-    """Name the records that would count if they lay as near as their doubt allows."""
+    """Name the records that do not count for their place alone and may yet lie in a ring."""
     last_m = matter.rings_m[-1]
     may_be = [
         index
@@ -160,7 +160,8 @@ def _left_out(matter: Matter) -> Iterator[str]:
     if may_be:
         yield (
             f"{words.started(words.out_of(len(may_be), len(matter.listed), 'record'))} listed "
-            f"{words.verb(len(may_be), 'does', 'do')} not count and may yet lie within "
+            f"{words.verb(len(may_be), 'does', 'do')} not count for where, or how loosely, "
+            f"{words.verb(len(may_be), 'it is', 'they are')} placed, and may yet lie within "
             f"{matter.last_ring}: {matter.numbered(may_be)}."
         )
 

@@ -240,6 +240,12 @@ def said(then: Dossier, now: Dossier) -> tuple[str, ...]:
 def _said(then: Dossier, now: Dossier) -> Iterator[str]:
     if then.headline != now.headline:
         yield f"headline now: {now.headline}"
+    for name, before, after in (
+        ("description", then.description, now.description),
+        ("address", then.address, now.address),
+    ):
+        if before != after:
+            yield f"the application: its {name} is another now"
     if then.place != now.place or then.shares != now.shares:
         yield "the place: its position, boundary or share of ground in each band is another now"
     yield from _listed("records near the place", _records(then), _records(now))

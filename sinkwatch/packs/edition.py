@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sinkwatch import __version__
-from sinkwatch.packs import offering, publishing
+from sinkwatch.packs import offering, publishing, retention
 from sinkwatch.packs.inputs import Cellar
 from sinkwatch.publish import site
 
@@ -52,12 +52,15 @@ class Edition:
         The packs that it is to have; None if the settings want none.
     packs
         Those of them that lie ready; None if none are wanted.
+    kept_in
+        Where copies of what packs are made of go; None for where the installation has them.
     """
 
     services: Services
     findings: Findings
     plan: Plan | None
     packs: Packs | None
+    kept_in: Path | None
 
     @classmethod
     def of(cls, services: Services, findings: Findings, *, kept_in: Path | None = None) -> Edition:
@@ -79,9 +82,15 @@ class Edition:
             With the packs that lie ready.
         """
         if not services.settings.evidence_packs:
-            return cls(services=services, findings=findings, plan=None, packs=None)
+            return cls(services=services, findings=findings, plan=None, packs=None, kept_in=kept_in)
         plan = publishing.plan(services, findings, Cellar(folder=kept_in) if kept_in else None)
-        return cls(services=services, findings=findings, plan=plan, packs=plan.at_hand())
+        return cls(
+            services=services,
+            findings=findings,
+            plan=plan,
+            packs=plan.at_hand(),
+            kept_in=kept_in,
+        )
 
     def publish(self) -> Published:
         """
@@ -121,11 +130,12 @@ class Edition:
             If the folder of the maps cannot be written; what was published before stays.
         """
         packs, report = self._made(counting)
-        if packs == self.packs:
-            return replace(published, packs=report)
-        written = self._written(packs)
-        has_changed = published.written.changed or written.changed
-        return Published(written=replace(written, changed=has_changed), packs=report)
+        written = published.written
+        if packs != self.packs:
+            written = self._written(packs)
+            written = replace(written, changed=published.written.changed or written.changed)
+        self._tidy()
+        return Published(written=written, packs=report)
 
     def at_once(self, counting: Counting | None) -> Published:
         """
@@ -147,7 +157,9 @@ class Edition:
             If the folder of the maps cannot be written; what was published before stays.
         """
         packs, report = self._made(counting)
-        return Published(written=self._written(packs), packs=report)
+        written = self._written(packs)
+        self._tidy()
+        return Published(written=written, packs=report)
 
     def _made(self, counting: Counting | None) -> tuple[Packs | None, Report | None]:
         if self.plan is None or self.packs is None:
@@ -168,3 +180,8 @@ class Edition:
         if self.plan is not None:
             self.plan.tidy(packs or {})
         return written
+
+    def _tidy(self) -> None:
+        """Remove old copies, also where packs are made by the command alone; never in a trial."""
+        if self.kept_in is None:
+            retention.tidy(self.services, self.services.clock())

@@ -83,7 +83,7 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
         folder = folder.resolve()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder.parent):
+        with alone_in(folder.parent):
             _recover(folder.parent)
             check_free(folder)
             _replace(files, folder)
@@ -97,9 +97,26 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone_in(parent: Path) -> Iterator[None]:
-    """Let one process at a time put packs into a folder; the kernel lets go if it dies."""
-    descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
+def alone_in(folder: Path) -> Iterator[None]:
+    """
+    Let one process at a time put things into a folder; the kernel lets go if it dies.
+
+    Parameters
+    ----------
+    folder
+        Which must be there.
+
+    Yields
+    ------
+    none
+        While no other process is at work there.
+
+    Raises
+    ------
+    OSError
+        If it is not there, or cannot be locked.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

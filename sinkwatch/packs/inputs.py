@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from sinkwatch import config, wording
 from sinkwatch.errors import SourceError, StoreError
+from sinkwatch.packs import folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sinkwatch.packs.basis import Basis
     from sinkwatch.services import Services
@@ -217,7 +218,7 @@ def described(name: str, path: Path) -> InputFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cellar:
     """
-    Copies of all that packs were made of, each under its SHA-256, for as long as it is let be.
+    Copies of all that packs were made of, each under its SHA-256; `retention` says how long.
 
     Attributes
     ----------
@@ -296,8 +297,9 @@ class Cellar:
         """
         self.open()
         try:
-            for found in inputs:
-                self._keep(found)
+            with folders.alone_in(self.folder):
+                for found in inputs:
+                    self._keep(found)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -311,24 +313,48 @@ class Cellar:
     def _keep(self, found: InputFile) -> None:
         target = self.place_of(found.sha256, found.file)
         if target.is_file() and described(found.name, target).sha256 == found.sha256:
+            os.utime(target)  # in use again: the time for which it is kept begins anew
             return
-        part = self.folder / f".{secrets.token_hex(8)}"
-        try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as copy, _opened(found) as original:
-                digest = _copied(original, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
-            if digest != found.sha256:
+        with written(target) as copy, _opened(found) as original:
+            if _copied(original, copy) != found.sha256:
                 raise SourceError(
                     found.name,
                     f"{found.path or found.file} changed while the pack was made",
                     "Make it again",
                 )
-            part.replace(target)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                part.unlink()
+
+
+@contextlib.contextmanager
+def written(target: Path) -> Iterator[BinaryIO]:
+    """
+    Write a file for its owner alone, whole or not at all.
+
+    Parameters
+    ----------
+    target
+        Where it is to lie.
+
+    Yields
+    ------
+    file
+        Takes its place when the block ends well.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there is there still.
+    """
+    part = target.with_name(f".{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
 
 
 def _opened(found: InputFile) -> BinaryIO:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import dossier, intake, lint, survey, wording
-from sinkwatch.packs import folders, inputs, manifest, recipe, subjects
+from sinkwatch.packs import folders, inputs, manifest, recipe, retention, subjects
 from sinkwatch.packs.basis import Basis
 from sinkwatch.packs.recipe import Order, Recipe, Subject
 from sinkwatch.publish.evidence import paper
@@ -244,7 +244,7 @@ def make(
     Returns
     -------
     made
-        The pack, whole on disk; a copy of all that it was made of is kept.
+        The pack, whole on disk; a copy of all that it was made of is kept, for years.
 
     Raises
     ------
@@ -274,6 +274,7 @@ def make(
     bench = lay_out(services, basis, held)
     pack = bench.pack(subject, asked)
     cellar.keep((*inputs.of_sources(basis), *pack.recipe.files))
+    retention.note(services, pack.recipe.map_id, pack.files[manifest.FILE])
     folders.write(pack.files, folder)
     LOG.info("evidence: %d files, %s", len(pack.files), pack.recipe.map_id)
     return Made(folder=folder, pack=pack)

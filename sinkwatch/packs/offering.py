@@ -15,6 +15,16 @@ PDF: Final = "evidence.pdf"
 PICTURES: Final = ("map.png", "map-1.png")
 """What the picture of the first sheet is called: alone, or one of several."""
 
+_OTHERS: Final = {
+    "map.pdf": "map alone (PDF)",
+    "offline.html": "interactive map",
+    "evidence.csv": "CSV",
+    "evidence.geojson": "GeoJSON",
+    "evidence.gpkg": "GeoPackage",
+    "manifest.json": "manifest",
+}
+"""What a reader may want besides, and what that is called."""
+
 Packs: TypeAlias = Mapping[str, Kept | None]
 """By the folder in the site of each flagged place that can have one; None where none is at hand."""
 
@@ -38,7 +48,14 @@ def offers(packs: Packs) -> dict[str, Offer | None]:
 
 def _offer(folder: str, kept: Kept) -> Offer:
     picture = next((name for name in PICTURES if name in kept.files), PDF)
-    return Offer(pdf=f"{folder}/{PDF}", picture=f"{folder}/{picture}", made_on=kept.made_on)
+    return Offer(
+        pdf=f"{folder}/{PDF}",
+        picture=f"{folder}/{picture}",
+        made_on=kept.made_on,
+        others=tuple(
+            (title, f"{folder}/{name}") for name, title in _OTHERS.items() if name in kept.files
+        ),
+    )
 
 
 def files(packs: Packs) -> dict[str, Ready]:

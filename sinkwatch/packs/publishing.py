@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-SHELF: Final = "packs"
 Counting = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 """Shows a person how many of so many things are done; what it gives is called after each."""
 
@@ -172,7 +171,7 @@ def plan(services: Services, findings: Findings, cellar: Cellar | None = None) -
         wanted=tuple(sorted(wanted, key=lambda one: one.folder)),
         made_on=made_on,
         contact=services.settings.contact,
-        shelf=Shelf(folder=services.settings.maps_folder / SHELF),
+        shelf=Shelf.of(services),
         cellar=cellar or Cellar.of(services),
         basis=basis,
         surveyed=surveyed,
@@ -297,7 +296,7 @@ def _report(planned: Plan, before: Packs, now: Packs, problems: Mapping[str, str
     )
     n_kept = sum(kept is not None for kept in before.values())
     return Report(
-        pdfs=tuple(f"{folder}/{offering.PDF}" for folder, kept in sorted(now.items()) if kept),
+        pdfs=tuple(f"{one.folder}/{offering.PDF}" for one in planned.wanted if now[one.folder]),
         n_made=len(now) - n_kept - len(failed),
         n_kept=n_kept,
         failed=failed,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from sinkwatch.publish.release import Ready
+    from sinkwatch.services import Services
 
 _NAME_LENGTH: Final = 16
 """Hexadecimal digits of each half of a folder's name: of the fingerprint of the pack, and of the
@@ -55,6 +56,23 @@ class Shelf:
     """
 
     folder: Path
+
+    @classmethod
+    def of(cls, services: Services) -> Shelf:
+        """
+        Return that of an installation.
+
+        Parameters
+        ----------
+        services
+            With the folder of maps.
+
+        Returns
+        -------
+        shelf
+            Its folder may not be there yet.
+        """
+        return cls(folder=services.settings.maps_folder / "packs")
 
     def find(self, fingerprint: str) -> Kept | None:
         """

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import shapely
 
-from sinkwatch import gazetteer, survey, wording
-from sinkwatch.errors import CoverageError, PlaceError
+from sinkwatch import gazetteer, lint, survey, wording
+from sinkwatch.errors import CoverageError, PlaceError, WordingError
 from sinkwatch.model import PlaceKind
 from sinkwatch.packs import inputs
 from sinkwatch.packs.recipe import Subject
@@ -86,7 +87,9 @@ def find(area: Area, held: Inputs, words: str, boundary: Path | None = None) -> 
         If the boundary cannot be read.
     """
     if not is_boundary_file(words):
-        return of_words(area, held, words, boundary)
+        found = of_words(area, held, words, boundary)
+        # By whatever name it was asked for: the pack of a place is one pack, with one map id.
+        return replace(found, words=found.place.place_id)
     if boundary is not None:
         raise PlaceError(
             Path(words).name,
@@ -119,10 +122,18 @@ def of_file(area: Area, path: Path) -> Subject:
     SinkwatchError
         If the boundary cannot be read.
     """
-    place = boundaries.read(path)
+    place = _fit_to_print(boundaries.read(path), path)
     _check_position(area, place)
     name = wording.clean(path.name)
     return Subject(words=name, place=place, boundary_files=inputs.of_boundary(path))
+
+
+def _fit_to_print(place: Place, path: Path) -> Place:
+    """Take the name that a file gives its ground only if we may print it; else the file's own."""
+    for name in (place.label, path.stem):
+        with contextlib.suppress(WordingError):
+            return replace(place, label=lint.title(name))
+    return replace(place, label="Site of the boundary given")
 
 
 def of_words(area: Area, held: Inputs, words: str, boundary: Path | None = None) -> Subject:

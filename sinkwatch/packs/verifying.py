@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final
 from sinkwatch import dossier, survey
 from sinkwatch.errors import DataError, SinkwatchError
 from sinkwatch.packs import basis as bases
-from sinkwatch.packs import comparing, finding, inputs, making, manifest, recipe, subjects
+from sinkwatch.packs import (
+    comparing,
+    finding,
+    inputs,
+    making,
+    manifest,
+    recipe,
+    retention,
+    subjects,
+)
 from sinkwatch.packs.comparing import digest_text
 
 if TYPE_CHECKING:
@@ -161,7 +170,11 @@ class _Again:
     @classmethod
     def of(cls, said: Manifest, found: finding.Found, scratch: Path) -> _Again:
         if found.missing:
-            return cls(problem=f"{len(found.missing)} of its inputs are not held any more")
+            are = "is" if len(found.missing) == 1 else "are"
+            return cls(
+                problem=f"{len(found.missing)} of its inputs {are} not held any more; "
+                f"{retention.KEPT}"
+            )
         try:
             return cls._made(said, found, scratch)
         except SinkwatchError as error:

@@ -63,11 +63,14 @@ class Offer:
         Paths inside the site: the pack, and its map as a picture.
     made_on
         The day on which it was made, in London.
+    others
+        What else is in it: what that is called, and its path inside the site.
     """
 
     pdf: str
     picture: str
     made_on: date
+    others: tuple[tuple[str, str], ...] = ()
 
 
 Offers: TypeAlias = Mapping[str, Offer | None]

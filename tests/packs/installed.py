@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any, Self
 import geopandas as gpd
 import shapely
 
-from sinkwatch import config
+from sinkwatch import config, dossier, survey
+from sinkwatch.packs.basis import Basis
 from sinkwatch.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sinkwatch.model import Dossier, Findings, Sheet
+    import pytest
+
+    from sinkwatch.model import Area, Dossier, Findings, Inputs, Place, Sheet
+    from sinkwatch.survey import Surveyed
 
 SAMPLES = Path(__file__).parents[1] / "data"
 BANDS = Path(__file__).parents[2] / "data" / "bands.toml"
@@ -129,11 +133,15 @@ def damaged(path: Path) -> None:
 
 
 def a_boundary(
-    path: Path, west: float = 431_550, south: float = 471_800, side_m: float = 60
+    path: Path,
+    west: float = 431_550,
+    south: float = 471_800,
+    side_m: float = 60,
+    name: str = "The yard",
 ) -> Path:
     """Write a square piece of ground, EPSG:27700."""
     ground = shapely.box(west, south, west + side_m, south + side_m)
-    gpd.GeoDataFrame({"name": ["The yard"]}, geometry=[ground], crs="EPSG:27700").to_file(path)
+    gpd.GeoDataFrame({"name": [name]}, geometry=[ground], crs="EPSG:27700").to_file(path)
     return path
 
 
@@ -158,3 +166,31 @@ class PlainPress:
             "evidence.csv": "\n".join(["number,record,name", *records]).encode(),
             "map.png": b"\x89PNG" + bytes(range(256)),
         }
+
+
+_KNOWN: dict[bytes, Surveyed] = {}
+_GATHERED: dict[tuple[object, ...], tuple[Surveyed, Dossier]] = {}  # whose ids are not given anew
+
+
+def remember(patch: pytest.MonkeyPatch) -> None:
+    """
+    Work out once what is the same for the same: what can be said of an area, and of a place.
+
+    For tests that read all inputs from files: each is known by the SHA-256 of its file.
+    """
+    survey_all, gather = survey.surveyed, dossier.gather
+
+    def surveyed(area: Area, inputs: Inputs) -> Surveyed:
+        key = Basis(area=area, states=inputs.states).content()
+        if key not in _KNOWN:
+            _KNOWN[key] = survey_all(area, inputs)
+        return _KNOWN[key]
+
+    def gathered(known: Surveyed, place: Place, **how: Any) -> Dossier:  # noqa: ANN401 - as `gather`
+        key = (id(known), place, *sorted(how.items()))
+        if key not in _GATHERED:
+            _GATHERED[key] = (known, gather(known, place, **how))
+        return _GATHERED[key][1]
+
+    patch.setattr(survey, "surveyed", surveyed)
+    patch.setattr(dossier, "gather", gathered)

@@ -14,7 +14,7 @@ import pytest
 
 from sinkwatch.packs import crew
 from sinkwatch.packs.crew import Job, Outcome
-from tests.packs import workers
+from tests.packs import hands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def jobs(folder: Path, *names: str) -> list[Job[workers.Task]]:
+def jobs(folder: Path, *names: str) -> list[Job[hands.Task]]:
     return [Job(name=name, task=(name, folder)) for name in names]
 
 
 def work(folder: Path, *names: str, n_workers: int, limit_s: float = 60) -> dict[str, str]:
     """Return what became of each piece."""
-    outcomes = crew.work(jobs(folder, *names), workers.opened, n_workers=n_workers, limit_s=limit_s)
+    outcomes = crew.work(jobs(folder, *names), hands.opened, n_workers=n_workers, limit_s=limit_s)
     told = list(outcomes)
     assert len({one.name for one in told}) == len(told)  # one outcome for each
     return {one.name: one.problem for one in told}
@@ -66,8 +66,8 @@ def test_one_worker_is_this_process(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_ours_comes_with_its_trace_but_without_its_words(tmp_path: Path) -> None:
-    (outcome,) = crew.work(jobs(tmp_path, "fail"), workers.opened, n_workers=1)
-    assert "workers.py" in outcome.trace
+    (outcome,) = crew.work(jobs(tmp_path, "fail"), hands.opened, n_workers=1)
+    assert "hands.py" in outcome.trace
     assert "stranger" not in f"{outcome.problem}{outcome.trace}"
 
 
@@ -75,7 +75,7 @@ def test_a_fault_of_ours_comes_with_its_trace_but_without_its_words(tmp_path: Pa
 def test_a_workshop_that_cannot_be_opened_is_told_of_each_piece(
     tmp_path: Path, n_workers: int
 ) -> None:
-    found = crew.work(jobs(tmp_path, "a", "b"), workers.broken, n_workers=n_workers)
+    found = crew.work(jobs(tmp_path, "a", "b"), hands.broken, n_workers=n_workers)
     assert [one.problem for one in found] == ["ValueError, a fault in sinkwatch"] * 2
 
 
@@ -117,12 +117,12 @@ def test_where_no_process_can_be_started_the_work_is_done_here(
 def test_pieces_are_put_together_when_their_turn_comes(tmp_path: Path) -> None:
     taken: list[str] = []
 
-    def one_by_one() -> Iterator[Job[workers.Task]]:
+    def one_by_one() -> Iterator[Job[hands.Task]]:
         for job in jobs(tmp_path, *(f"{number}" for number in range(20))):
             taken.append(job.name)
             yield job
 
-    outcomes = crew.work(one_by_one(), workers.opened, n_workers=2)
+    outcomes = crew.work(one_by_one(), hands.opened, n_workers=2)
     first = next(outcomes)
     assert first == Outcome(name=first.name)
     assert len(taken) <= 3  # two at work and one ahead, not twenty
@@ -135,11 +135,11 @@ def test_processes_end_with_whoever_started_them_however_that_ends(tmp_path: Pat
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
         from sinkwatch.packs import crew
-        from tests.packs import workers
+        from tests.packs import hands
         if __name__ == "__main__":
             folder = Path({str(tmp_path)!r})
             jobs = [crew.Job(name=name, task=(name, folder)) for name in ("a", "hang-1", "hang-2")]
-            for outcome in crew.work(jobs, workers.opened, n_workers=2):
+            for outcome in crew.work(jobs, hands.opened, n_workers=2):
                 print(outcome.name, flush=True)
     """
     script = tmp_path / "program.py"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sinkwatch import dossier, survey
+from sinkwatch.model import Paper
 from sinkwatch.packs import fingerprint
 from sinkwatch.packs.basis import Basis
 from sinkwatch.publish.evidence import paper
@@ -104,7 +105,7 @@ def test_scale_paper_contact_and_the_numbers_of_the_assessment_make_it_anew(
     found = [
         of(),
         of(scale=5_000),
-        of(paper=paper.Paper.A3),
+        of(paper=Paper.A3),
         of(contact="you@holes.org"),
         of(area=wider),
     ]

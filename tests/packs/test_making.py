@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import shapely
 
+from sinkwatch import config
 from sinkwatch.errors import (
     ConfigError,
     CoverageError,
@@ -29,7 +30,7 @@ from sinkwatch.errors import (
 )
 from sinkwatch.model import Paper, PlaceKind, SourceSpec
 from sinkwatch.packs import basis as bases
-from sinkwatch.packs import folders, inputs, making
+from sinkwatch.packs import folders, inputs, making, subjects
 from sinkwatch.packs.basis import Basis
 from sinkwatch.packs.recipe import Order
 from sinkwatch.publish.evidence.paper import Format
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is drawn has tests of its own."""
     monkeypatch.setattr(making, "Press", installed.PlainPress)
+    installed.remember(monkeypatch)
 
 
 @pytest.fixture
@@ -110,6 +112,13 @@ class TestThePack:
     def test_the_london_day_counts(self, smallworld: Services, clock: Clock) -> None:
         clock.now = clock.now.replace(month=7, hour=23, minute=30)
         assert make(smallworld).pack.dossier.made_on.isoformat() == "2026-07-23"
+
+    def test_by_whatever_name_a_place_is_asked_for_its_pack_is_the_same(
+        self, smallworld: Services, tmp_path: Path
+    ) -> None:
+        one = make(smallworld, "26/00311/FUL")
+        other = make(smallworld, "Small Council/26/00311/FUL", output=tmp_path / "other")
+        assert one.pack.files == other.pack.files
 
     def test_an_application_is_found_by_its_reference(self, smallworld: Services) -> None:
         made = make(smallworld, "26/00311/FUL")
@@ -211,6 +220,23 @@ class TestWhatIsKept:
         for private in (folder, folder.parent, folder.parent.parent):
             assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
+    def test_its_manifest_is_noted_so_that_the_copies_stay_for_years(
+        self, smallworld: Services
+    ) -> None:
+        made = make(smallworld)
+        folder = smallworld.settings.state_folder / "evidence" / "packs"
+        (noted,) = folder.iterdir()
+        assert noted.name == f"{made.pack.recipe.map_id}.json"
+        assert noted.read_bytes() == (made.folder / "manifest.json").read_bytes()
+
+    def test_a_pack_that_cannot_be_noted_is_not_made(self, smallworld: Services) -> None:
+        folder = smallworld.settings.state_folder / "evidence"
+        folder.mkdir(parents=True)
+        (folder / "packs").write_text("in the way")
+        with pytest.raises(StoreError, match="no note of the pack can be kept there"):
+            make(smallworld)
+        assert not smallworld.settings.maps_folder.exists()
+
     def test_a_damaged_copy_is_mended(self, smallworld: Services) -> None:
         make(smallworld)
         kept = next(inputs.Cellar.of(smallworld).folder.glob("*.geojson"))
@@ -297,6 +323,20 @@ class TestWhatItIsAbout:
         assert place.label == "The yard"
         assert made.pack.recipe.subject.words == "My Field.geojson"
         assert made.pack.dossier.shares
+
+    @pytest.mark.parametrize(
+        ("name", "file", "label"),
+        [
+            ("Danger zone: not safe", "field.geojson", "field"),
+            ("<b>x</b>", "field.geojson", "field"),
+            ("Danger zone", "not safe.geojson", "Site of the boundary given"),
+        ],
+    )
+    def test_a_name_in_a_boundary_file_is_printed_only_if_a_title_might_be(
+        self, tmp_path: Path, name: str, file: str, label: str
+    ) -> None:
+        path = installed.a_boundary(tmp_path / file, name=name)
+        assert subjects.of_file(config.load_area("ripon"), path).place.label == label
 
     def test_a_boundary_gives_the_ground_of_the_site_named(
         self, smallworld: Services, tmp_path: Path

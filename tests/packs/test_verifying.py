@@ -15,7 +15,7 @@ import pikepdf
 import pytest
 
 from sinkwatch.errors import DataError
-from sinkwatch.packs import comparing, inputs, making, manifest, recipe, verifying
+from sinkwatch.packs import comparing, inputs, making, manifest, recipe, retention, verifying
 from sinkwatch.packs.recipe import Order
 from sinkwatch.packs.verifying import Outcome, Verdict
 from tests.conftest import NOW, Clock
@@ -37,6 +37,7 @@ FAR = NEAR.replace("431580,471830", "436000,476000")
 def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is drawn has tests of its own, and one here."""
     monkeypatch.setattr(making, "Press", installed.PlainPress)
+    installed.remember(monkeypatch)
 
 
 class World:
@@ -171,7 +172,7 @@ class TestInputs:
         (world.area / file).write_bytes((world.area / file).read_bytes() + b"\n")
         verdict = world.verified()
         assert verdict.outcome is Outcome.UNPROVEN
-        assert verdict.problem == "1 of its inputs are not held any more"
+        assert verdict.problem == f"1 of its inputs is not held any more; {retention.KEPT}"
         assert [line.partition(":")[0] for line in verdict.inputs] == [name, name]
         assert "no copy with sha256" in verdict.inputs[1]
 
@@ -237,6 +238,14 @@ class TestDataSince:
             line.startswith("planning history, different: Small Council/26/00311/FUL “")
             for line in since
         )
+
+    def test_an_application_that_now_asks_for_something_else_is_told(self, world: World) -> None:
+        pack = making.make(world.services, "26/00311/FUL", Order()).folder
+        installed.replaced(world.area / "applications.csv", "Four homes", "Forty homes")
+        installed.replaced(world.area / "applications.csv", "Field off", "Land off")
+        since = world.verified(pack).since
+        assert "the application: its description is another now" in since
+        assert "the application: its address is another now" in since
 
     def test_a_site_that_is_not_listed_any_more_is_told(self, world: World) -> None:
         installed.replaced(world.area / "places.csv", "station-yard", "goods-yard")

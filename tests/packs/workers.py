@@ -1,46 +1,15 @@
-"""What the processes of a crew do in tests: importable, so that they can be told to."""
+"""Packs that are made in no time, but for what befalls some of them."""
 
 from __future__ import annotations
 
 import functools
-import os
-import signal
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from sinkwatch.errors import DataError
 from sinkwatch.packs import inputs, recipe, workshop
 from sinkwatch.packs.recipe import Order, Recipe
 from sinkwatch.packs.workshop import Workshop
-
-Task = tuple[str, Path]
-"""What to do, and the folder in which to leave a file of that name."""
-
-
-def opened() -> Callable[[Task], None]:
-    return do
-
-
-def broken() -> Callable[[Task], None]:
-    message = "the words of a stranger"
-    raise ValueError(message)
-
-
-def do(task: Task) -> None:
-    """Do as the task says, then leave a note of which process did it."""
-    what, folder = task
-    if what.startswith("refuse"):
-        raise DataError(what, "is too large", "Choose a coarser scale")
-    if what.startswith("fail"):
-        message = "the words of a stranger"
-        raise ValueError(message)
-    if what.startswith("die"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    if what.startswith("hang"):
-        time.sleep(600)
-    (folder / what).write_text(str(os.getpid()))
+from tests.packs import hands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +25,7 @@ class Quick(Workshop):
 def _make_quickly(shared: Quick, task: workshop.Task) -> None:
     place = task.subject.place
     if place.place_id in shared.befalls:
-        do((shared.befalls[place.place_id], shared.shelf.folder))
+        hands.do((shared.befalls[place.place_id], shared.shelf.folder))
     outputs = {
         name: f"{name} of {place.label} {shared.made_on}".encode()
         for name in ("evidence.pdf", "map.png", "evidence.csv")

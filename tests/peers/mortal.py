@@ -158,6 +158,14 @@ def _say(answer: object) -> None:
     sys.stdout.flush()
 
 
+def rehearse(folder: Path, at: datetime, found: Surveyed) -> None:
+    """Do beforehand what each life would do again: templates, patterns and statements stay."""
+    services = services_at(folder, at, {"mail_transport": "folder"})
+    with services.store() as store:
+        settle(services, store)
+    live(services, found, 1)
+
+
 def main() -> NoReturn:
     """Fork a life for each line of orders; say its number at its birth and how it ended."""
     folder, relay = Path(sys.argv[1]), json.loads(sys.argv[2])
@@ -165,6 +173,7 @@ def main() -> NoReturn:
     at = datetime.fromisoformat(sys.argv[3])
     inputs = sources.recall(area, None, lambda _: None, now=at)
     found = survey.surveyed(area, inputs)
+    rehearse(folder / "rehearsal", at, found)
     services = services_at(folder, at, relay)
     with services.store() as store:
         settle(services, store)

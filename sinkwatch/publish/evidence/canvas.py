@@ -57,6 +57,9 @@ _COMMENT: Final = re.compile(rb"<!--.*?-->\n? *", re.DOTALL)
 _NOTHING: Final = re.compile(rb"<path (?![^>]*\bd=)[^>]*/>\n? *")
 """What lies wholly outside becomes an element without an outline."""
 
+_HAIR_MM: Final = 0.01
+"""What lies no further outside is hidden by the neat line, and no finer than SVG is written in."""
+
 _GLYPHS: Final = re.compile(rb"(<defs>.*?</defs>)", re.DOTALL)
 
 
@@ -124,7 +127,7 @@ class Canvas:
         self._axes.set_xlim(0, width_mm)
         self._axes.set_ylim(0, height_mm)
         self._order = itertools.count(1)
-        self._clip: Patch | None = None
+        self._clip: Rectangle | None = None
 
     def clip(self, shape: shapely.Polygon | None) -> None:
         """
@@ -242,8 +245,23 @@ class Canvas:
     def _add(self, patch: Patch) -> None:
         patch.set_zorder(next(self._order))
         self._axes.add_artist(patch)
-        if self._clip is not None:
+        if self._clip is not None and _is_beyond(patch, self._clip):
             patch.set_clip_path(self._clip)
+        else:  # whatever renders the drawing pays dearly for each part that is clipped
+            patch.set_clip_on(False)
+
+
+def _is_beyond(patch: Patch, limits: Rectangle) -> bool:
+    """Return whether ink of a patch may lie outside a rectangle."""
+    drawn = patch.get_path().get_extents(patch.get_patch_transform())
+    inked = drawn.padded(patch.get_linewidth() / PT_PER_MM / 2)
+    kept = limits.get_bbox()
+    return bool(
+        inked.x0 < kept.x0 - _HAIR_MM
+        or inked.y0 < kept.y0 - _HAIR_MM
+        or inked.x1 > kept.x1 + _HAIR_MM
+        or inked.y1 > kept.y1 + _HAIR_MM
+    )
 
 
 def one(shape: BaseGeometry) -> Shapes:

@@ -78,6 +78,7 @@ ZONES: Final = {
 }
 
 HISTORY: Final = {
+    "letter": "on the sheets and in the pack; empty if it is not drawn",
     "key": "key of the application or of the past decision",
     "date_text": "when; empty if not known",
     "title": "what it is about, as published",

@@ -13,6 +13,7 @@ from sinkwatch import public, survey, wording
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import GeologyClass
 from sinkwatch.publish.evidence import columns
+from sinkwatch.publish.evidence.scene import letters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +97,7 @@ def gather(findings: Findings, dossier: Dossier, *, map_id: str) -> tuple[Layer,
         If the place has no position.
     """
     site = ground(dossier)
+    named = letters(dossier.history)
     made = {"map_id": map_id, "made_on": dossier.made_on.isoformat()}
     features = {
         "zones": _zones(findings, dossier, site),
@@ -103,7 +105,10 @@ def gather(findings: Findings, dossier: Dossier, *, map_id: str) -> tuple[Layer,
         "site_uncertainty": (_site_uncertainty(dossier, site),),
         "record_uncertainty": _record_uncertainty(dossier),
         "site": (_site(dossier, site, made),),
-        "history": tuple(_step(number, step) for number, step in enumerate(dossier.history, 1)),
+        "history": tuple(
+            _step(number, step, named.get(step.key, ""))
+            for number, step in enumerate(dossier.history, 1)
+        ),
         "records": tuple(
             Feature(feature_id=f"record-{record.number}", shape=record.position, row=row)
             for record, row in zip(dossier.records, records(dossier, map_id=map_id), strict=True)
@@ -311,8 +316,9 @@ def _record_uncertainty(dossier: Dossier) -> tuple[Feature, ...]:
     )
 
 
-def _step(number: int, step: PlanningStep) -> Feature:
+def _step(number: int, step: PlanningStep, letter: str) -> Feature:
     row = {
+        "letter": letter,
         "key": step.key,
         "date_text": step.date_text,
         "title": step.title,

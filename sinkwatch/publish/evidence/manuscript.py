@@ -12,6 +12,7 @@ from sinkwatch.model import SheetKind
 from sinkwatch.publish.evidence import passages
 from sinkwatch.publish.evidence.locator import LOCATOR_SCALE
 from sinkwatch.publish.evidence.paper import LAYOUTS
+from sinkwatch.publish.evidence.scene import letters
 from sinkwatch.publish.evidence.settable import settable, shortened, stopped
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def of(dossier: Dossier, drawn: Sequence[Drawn], colophon: Colophon) -> Manuscri
     manuscript
         For `typesetting`.
     """
+    named = letters(dossier.history)
     written: dict[str, object] = {
         **_identity(dossier, colophon),
         **_design(dossier),
@@ -133,11 +135,11 @@ def of(dossier: Dossier, drawn: Sequence[Drawn], colophon: Colophon) -> Manuscri
         **passages.records(dossier),
         "shares": [passages.share(share) for share in dossier.shares],
         "geology": dossier.geology,
-        "history": [passages.step(step) for step in dossier.history],
+        "history": [passages.step(step, named.get(step.key, "")) for step in dossier.history],
         "weaknesses": dossier.weaknesses,
         "questions": dossier.questions,
         "unknowns": dossier.unknowns,
-        "policies": [passages.policy(line) for line in dossier.policies],
+        "policies": passages.policies(dossier.policies),
         "draft": [part for part in dossier.draft.splitlines() if part.strip()],
         "draft_length": _draft_length(dossier),
         "method": dossier.method,

@@ -62,7 +62,9 @@ def _of_zones(ground: Ground, scene: Scene) -> Iterator[str]:
     if ground.nominal_scale is not None and ground.nominal_scale > scene.window.scale:
         times = ground.nominal_scale / scene.window.scale
         drawn = f"{ground.nominal_scale:,}".replace(",", " ")
-        yield f"The zones were drawn at about 1:{drawn} and are enlarged {times:.0f} times here."
+        about = "" if times.is_integer() else "about "
+        enlarged = f"enlarged {about}{times:.0f} times here"
+        yield f"The zones were drawn at about 1:{drawn} and are {enlarged}."
     covered = sum(shapely.area(zone) for zone in terrain.zones.values())
     if covered < 0.999 * shapely.area(scene.window.neat):
         yield "Ground without a pattern lies outside the zones that are held: it is not assessed."

@@ -27,6 +27,10 @@ STANDINGS: Final = {
 }
 """How a planning document stands, in the table of them."""
 
+_RECORDS_INTRO: Final = (
+    "Nearest first. The numbers are those on the sheets. Where the direction is not known, a "
+    "record may lie on any side."
+)
 _SHA256_SHOWN: Final = 12
 _ONE_PAGE: Final = 3_000
 """Characters of a record that its narrow columns surely hold on a page."""
@@ -77,13 +81,17 @@ def records(dossier: Dossier) -> dict[str, object]:
     named = dict.fromkeys((record.source_title, record.source_url) for record in dossier.records)
     letters = {source: _letter(index) for index, source in enumerate(named)}
     if dossier.records:
-        intro = ["Nearest first. The numbers are those on the sheets."]
+        intro = [_RECORDS_INTRO]
     else:
         intro = [f"Within this distance there are {wording.NO_RECORDS}."]
     return {
         "records_intro": intro,
         "grades": [
-            {"symbol": style.EVIDENCE_SYMBOLS[grade], "name": _grade(grade), "note": note}
+            {
+                "symbol": style.EVIDENCE_SYMBOLS[grade],
+                "name": _grade(grade),
+                "note": note.removeprefix(f"{_grade(grade)}; "),
+            }
             for grade, note in sorted(
                 {record.evidence: record.evidence_note for record in dossier.records}.items(),
                 key=lambda each: list(style.EVIDENCE_SYMBOLS).index(each[0]),
@@ -118,7 +126,7 @@ def _record(record: NearbyRecord, letter: str) -> dict[str, object]:
         "is_long": sum(map(len, (*texts, record.bearing_text, record.counts_text))) > _ONE_PAGE,
         "number": f"{record.number}",
         "name": record.name,
-        "kind": record.kind,
+        "kind": f"{record.kind[:1].upper()}{record.kind[1:]}",
         "where": f"Drawn at {record.grid_reference}" if record.grid_reference else "Not drawn",
         "source": letter,
         "doubts": record.doubts,
@@ -159,7 +167,7 @@ def share(share: Share) -> dict[str, object]:
     }
 
 
-def step(step: PlanningStep) -> dict[str, str]:
+def step(step: PlanningStep, letter: str = "") -> dict[str, str]:
     """
     Return a row of the planning history.
 
@@ -167,6 +175,8 @@ def step(step: PlanningStep) -> dict[str, str]:
     ----------
     step
         An application or a decision.
+    letter
+        On the sheets; empty if it has no published position.
 
     Returns
     -------
@@ -174,38 +184,52 @@ def step(step: PlanningStep) -> dict[str, str]:
         Its cells.
     """
     return {
+        "letter": letter or "none",
         "date": step.date_text or "not known",
         "title": step.title,
         "reference": step.reference,
         "where": step.where,
         "outcome": step.outcome,
-        "ground": step.ground or "Nothing is known of it.",
+        "ground": step.ground or "Nothing known.",
         "doubts": step.doubts,
         "source": step.source_title,
         "url": public.web_link(step.source_url),
     }
 
 
-def policy(line: PolicyLine) -> dict[str, str]:
+def policies(lines: Sequence[PolicyLine]) -> list[dict[str, object]]:
     """
-    Return a row of the planning documents.
+    Return the planning documents, those together that stand alike for the same reason.
 
     Parameters
     ----------
-    line
-        A document and its standing.
+    lines
+        Documents and their standing.
 
     Returns
     -------
-    row
-        Its cells.
+    groups
+        How they stand, why, and the rows of each, in the order in which a group is first met.
     """
+    alike: dict[tuple[PolicyStanding, str], list[dict[str, str]]] = {}
+    for line in lines:
+        alike.setdefault((line.standing, line.why), []).append(_policy(line))
+    return [
+        {"standing": STANDINGS[standing], "why": why, "rows": rows}
+        for (standing, why), rows in sorted(alike.items(), key=_by_standing)
+    ]
+
+
+def _by_standing(group: tuple[tuple[PolicyStanding, str], object]) -> int:
+    """Keep those that may be cited first, whatever order they come in."""
+    return list(STANDINGS).index(group[0][0])
+
+
+def _policy(line: PolicyLine) -> dict[str, str]:
     return {
         "title": line.policy.title,
         "says": line.policy.says,
         "note": line.policy.note,
-        "standing": STANDINGS[line.standing],
-        "why": line.why,
         "source": line.policy.source_title,
         "url": public.web_link(line.policy.source_url),
     }
@@ -226,7 +250,10 @@ def sources(lines: Sequence[SourceLine]) -> list[dict[str, str]]:
         Their cells.
     """
     firsts: dict[str, str] = {}
-    return [_source(line, credit_as=firsts.setdefault(line.credit, line.title)) for line in lines]
+    for line in lines:
+        if line.sha256:
+            firsts.setdefault(line.credit, line.title)
+    return [_source(line, credit_as=firsts.get(line.credit, line.title)) for line in lines]
 
 
 def _source(line: SourceLine, *, credit_as: str) -> dict[str, str]:
@@ -237,8 +264,9 @@ def _source(line: SourceLine, *, credit_as: str) -> dict[str, str]:
         "edition": line.edition,
         "retrieved": f"retrieved {line.retrieved_text}" if line.retrieved_text else "",
         "standing": line.standing,
-        "licence": line.licence,
-        "credit": credit if line.credit else "",
+        # Of what is not held nothing is used, so that nobody is to be credited with it.
+        "licence": line.licence if line.sha256 else "",
+        "credit": credit if line.credit and line.sha256 else "",
         "sha256": line.sha256[:_SHA256_SHOWN] or "none held",
         "url": public.web_link(line.url),
     }

@@ -124,7 +124,11 @@ class Press:
             **_pictures(sheets, setting),
             **tables.build(self.findings, dossier, map_id=map_id, version=self.version),
             WEB_MAP: webmap.offline(
-                self.findings, dossier, version=self.version, contact=self.contact
+                self.findings,
+                dossier,
+                map_id=map_id,
+                version=self.version,
+                contact=self.contact,
             ),
         }
 

@@ -11,6 +11,7 @@ from sinkwatch import public, style, wording
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import Bounds, PlaceKind
 from sinkwatch.publish import backdrop, page, strata, webmap
+from sinkwatch.publish.evidence.scene import letters
 from sinkwatch.publish.page import Frame
 from sinkwatch.publish.shapes import Shape
 from sinkwatch.publish.things import Fact, Thing, Things
@@ -37,7 +38,7 @@ _OTHER_CORNER_M: Final = 3.0
 _MARGIN: Final = 1.08
 _QUARTER_SEGMENTS: Final = 16
 _SITE_ANCHOR: Final = "site"
-_SITE_FACTS: Final = ("Reference", "Authority", "Address", "For", "Place")
+_SITE_FACTS: Final = ("Reference", "Authority", "Address", "For", "Place", "Map id")
 
 _RING: Final = {
     "color": style.ACCENT,
@@ -56,7 +57,9 @@ _BOUNDARY: Final = {
 }
 
 
-def offline(findings: Findings, dossier: Dossier, *, version: str, contact: str) -> bytes:
+def offline(
+    findings: Findings, dossier: Dossier, *, map_id: str, version: str, contact: str
+) -> bytes:
     """
     Build the page of one place, whose own policy keeps it from making any request.
 
@@ -66,6 +69,8 @@ def offline(findings: Findings, dossier: Dossier, *, version: str, contact: str)
         Of the run that the dossier was gathered from: ground, names and backdrop.
     dossier
         What is said of the place; it alone says what is listed and drawn round it.
+    map_id
+        Of the pack, such as "SW-3F9A21C0".
     version
         Of sinkwatch.
     contact
@@ -84,7 +89,7 @@ def offline(findings: Findings, dossier: Dossier, *, version: str, contact: str)
     ground = _ground(dossier)
     seen = _seen(dossier, ground)
     near = _near(findings, ground, seen)
-    site = _site(dossier, ground)
+    site = _site(dossier, ground, map_id)
     records = [(record, _record(record)) for record in dossier.records]
     steps = _steps(findings, dossier)
     things = Things(
@@ -197,7 +202,7 @@ def _reach(ground: BaseGeometry) -> backdrop.Reach:
     return replace(REACH, radii_m=tuple(radius_m + half_m for radius_m in REACH.radii_m))
 
 
-def _site(dossier: Dossier, ground: BaseGeometry) -> Thing:
+def _site(dossier: Dossier, ground: BaseGeometry, map_id: str) -> Thing:
     place = dossier.place
     is_application = place.kind is PlaceKind.APPLICATION
     return Thing(
@@ -214,6 +219,7 @@ def _site(dossier: Dossier, ground: BaseGeometry) -> Thing:
                 "Address": dossier.address,
                 "For": dossier.description,
                 "Place": f"known to {wording.plus_minus(place.position_uncertainty_m)}",
+                "Map id": map_id,
             }
         ),
         url="",
@@ -256,12 +262,27 @@ def _grade(record: NearbyRecord) -> str:
 def _steps(findings: Findings, dossier: Dossier) -> list[tuple[PlanningStep, Thing]]:
     applied = set(findings.applications["application_key"])
     assessed = {each.place.place_id: each for each in findings.applied}
+    named = letters(dossier.history)
     return [
-        (step, _application(findings, step, assessed.get(step.key)))
-        if step.key in applied
-        else (step, _case(step))
+        _lettered(
+            step,
+            _application(findings, step, assessed.get(step.key))
+            if step.key in applied
+            else _case(step),
+            named.get(step.key, ""),
+        )
         for step in dossier.history
     ]
+
+
+def _lettered(step: PlanningStep, thing: Thing, letter: str) -> tuple[PlanningStep, Thing]:
+    """Name a step as the sheets do, so that either is found by the other."""
+    if not letter:
+        return step, thing
+    return (
+        replace(step, title=f"{letter}. {step.title}"),
+        replace(thing, name=f"{letter}. {thing.name}"),
+    )
 
 
 def _application(findings: Findings, step: PlanningStep, assessment: Assessment | None) -> Thing:

@@ -15,6 +15,7 @@ from sinkwatch.errors import PlaceError
 from sinkwatch.model import Bounds, Evidence, Paper, PlaceKind
 from sinkwatch.publish.evidence import backdrop as streets
 from sinkwatch.publish.evidence import drawing, grid, marks, paper
+from sinkwatch.publish.evidence.canvas import Canvas, Stroke
 from sinkwatch.publish.evidence.picture import Picture
 from sinkwatch.publish.evidence.window import Window
 from tests import dossiers, world
@@ -63,6 +64,16 @@ def notes(findings: Findings | None, dossier: Dossier, sheet: Sheet | None = Non
 
 def frames(findings: Findings | None, dossier: Dossier, sheet: Sheet | None = None) -> set[str]:
     return set(drawing.frames_drawn(ground(findings), dossier, sheet or a_sheet(dossier.place)))
+
+
+@pytest.mark.parametrize(("radius_mm", "n_clipped"), [(39.4, 0), (39.6, 1)])
+def test_only_what_may_lie_beyond_the_neat_line_is_clipped(
+    radius_mm: float, n_clipped: int
+) -> None:
+    canvas = Canvas(100, 100)
+    canvas.clip(shapely.box(10, 10, 90, 90))
+    canvas.circle((50, 50), radius_mm, stroke=Stroke(colour="#000000", width_mm=1.0))
+    assert canvas.svg().count(b"clip-path=") == n_clipped
 
 
 @pytest.mark.parametrize("size", Paper)

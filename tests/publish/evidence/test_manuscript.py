@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinkwatch.model import Band, Evidence, Share
-from sinkwatch.publish.evidence import manuscript, paper, passages
+from sinkwatch.model import Band, Evidence, PolicyLine, PolicyStanding, Share
+from sinkwatch.publish.evidence import manuscript, paper, passages, scene
 from sinkwatch.publish.evidence.paper import Format
 from tests import world
 from tests.dossiers import a_dossier, a_policy, a_record, a_site, a_source, a_step
@@ -133,14 +133,17 @@ def test_grades_that_occur_are_explained_once_the_surest_first() -> None:
 
 def test_a_link_that_leads_to_no_web_page_is_plain_text() -> None:
     assert passages.step(a_step(source_url="javascript:alert(1)"))["url"] == ""
-    assert passages.step(a_step(ground=""))["ground"] == "Nothing is known of it."
+    assert passages.step(a_step(ground=""))["ground"] == "Nothing known."
 
 
 def test_a_shared_credit_is_written_out_with_the_first_source_only() -> None:
-    first, second = passages.sources((a_source("geology"), a_source("sinkholes", sha256="")))
+    missing, first, second = passages.sources(
+        (a_source("planit", sha256=""), a_source("geology"), a_source("sinkholes"))
+    )
     assert first["credit"] == "Contains made-up data © nobody 2026."
     assert second["credit"] == "Credit as for Made-up geology."
-    assert (first["sha256"], second["sha256"]) == ("0" * 12, "none held")
+    assert (first["sha256"], missing["sha256"]) == ("0" * 12, "none held")
+    assert (missing["credit"], missing["licence"]) == ("", "")
 
 
 def test_a_share_fills_no_more_than_its_bar() -> None:
@@ -152,4 +155,30 @@ def test_a_share_fills_no_more_than_its_bar() -> None:
 def test_a_planning_document_is_named_with_how_it_stands() -> None:
     [cited, check] = written(a_dossier())["policies"]
     assert (cited["standing"], check["standing"]) == ("may be cited", "check before citing")
-    assert cited["source"] == a_policy().source_title
+    assert cited["rows"][0]["source"] == a_policy().source_title
+
+
+def test_planning_documents_that_stand_alike_are_listed_under_one_line() -> None:
+    def line(title: str, why: str, standing: PolicyStanding) -> PolicyLine:
+        return PolicyLine(policy=a_policy(title=title), why=why, standing=standing)
+
+    lines = (
+        line("a", "Not read.", PolicyStanding.CHECK),
+        line("b", "No dates.", PolicyStanding.CHECK),
+        line("c", "Not read.", PolicyStanding.CHECK),
+        line("d", "In force.", PolicyStanding.CITED),
+    )
+    groups = written(a_dossier(policies=lines))["policies"]
+    assert [(group["why"], [row["title"] for row in group["rows"]]) for group in groups] == [
+        ("In force.", ["d"]),
+        ("Not read.", ["a", "c"]),
+        ("No dates.", ["b"]),
+    ]
+
+
+def test_the_history_bears_the_letters_of_the_sheets() -> None:
+    steps = (a_step(key="x"), a_step(key="y", position=None), a_step(key="z"))
+    dossier = a_dossier(history=steps)
+    rows = written(dossier)["history"]
+    assert [row["letter"] for row in rows] == ["A", "none", "B"]
+    assert scene.letters(steps) == {"x": "A", "z": "B"}

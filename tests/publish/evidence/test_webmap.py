@@ -36,6 +36,7 @@ __all__ = ["chromium"]
 KEY = f"North Yorkshire/{AUCTION_MART}"
 BOUNDARY = shapely.box(431_500, 471_750, 431_650, 471_900)
 MOST_BYTES = 400_000
+MAP_ID = "SW-3F9A21C0"
 
 
 def _page(findings: Findings, dossier: Dossier) -> Page:
@@ -43,7 +44,7 @@ def _page(findings: Findings, dossier: Dossier) -> Page:
 
 
 def _built(findings: Findings, dossier: Dossier) -> bytes:
-    return webmap.offline(findings, dossier, version="0.1.0", contact=CONTACT)
+    return webmap.offline(findings, dossier, map_id=MAP_ID, version="0.1.0", contact=CONTACT)
 
 
 def _script(page: Page, begin: str) -> str:
@@ -70,6 +71,7 @@ def test_it_says_what_the_dossier_says(page: Page) -> None:
         "made on 22 November 2026",
         "2 records within 1 km",
         "1. Collapse at House 1",
+        MAP_ID,
         "about 80 m (± 170 m)",
         "75 homes",
         "Made-up geology",
@@ -177,6 +179,18 @@ def test_another_application_near_by_has_its_band(findings: Findings) -> None:
     dossier = dossiers.a_dossier(history=(dossiers.a_step(key=KEY, reference=AUCTION_MART),))
     words = _script(_page(findings, dossier), "sinkwatch.say(")
     assert '"symbol":"application","colour":"#c2542d"' in words
+
+
+def test_the_history_bears_the_letters_of_the_sheets(findings: Findings) -> None:
+    steps = (
+        dossiers.a_step(key="x", title="Drawn"),
+        dossiers.a_step(key="y", title="Listed", position=None),
+        dossiers.a_step(key="z", title="Drawn as well"),
+    )
+    said = " ".join(_page(findings, dossiers.a_dossier(history=steps)).text.split())
+    assert "A. Drawn" in said
+    assert "B. Drawn as well" in said
+    assert ". Listed" not in said
 
 
 def test_without_anything_near_it_says_so(findings: Findings) -> None:

@@ -249,6 +249,10 @@ class TestPlace:
         assert gathered.description == "Six homes. Agent: [removed], [removed]"
         assert gathered.history == ()  # it is what the pack is about
         assert "the site of “application 24/1”" in gathered.summary[0]
+        assert gathered.summary[1] == (
+            "The application as it was listed then: undecided (in the council's words: “Awaiting "
+            "decision”), received 2 November 2026."
+        )
         assert "at the site of “application 24/1”." in gathered.draft
 
     def test_an_application_no_longer_held_has_nothing_of_it(self) -> None:

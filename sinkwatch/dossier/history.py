@@ -122,6 +122,28 @@ def subject(matter: Matter) -> Row:
     return found[0] if found else {}
 
 
+def standing(matter: Matter) -> tuple[str, ...]:
+    """
+    Say where the application stands that a pack is about.
+
+    Parameters
+    ----------
+    matter
+        The place.
+
+    Returns
+    -------
+    sentences
+        One; none for a site, and for an application that is no longer held.
+    """
+    row = subject(matter)
+    if not row:
+        return ()
+    outcome = _outcome(public.text(row, "status"), public.text(row, "status_text"))
+    days = (f", {word} {wording.date_text(day)}" for word, day in reversed(_dates(row)))
+    return (f"The application as it was listed then: {outcome}{''.join(days)}.",)
+
+
 # ── Applications ─────────────────────────────────────────────────────────────────────────────
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sinkwatch import geo, wording
 from sinkwatch.dossier import words
-from sinkwatch.dossier.history import may_be_next_to_it
+from sinkwatch.dossier.history import may_be_next_to_it, standing
 from sinkwatch.model import PlaceKind
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def paragraphs(
     Returns
     -------
     paragraphs
-        What it is, finding, site, records, ground, planning, main weakness, what it is not.
+        What it is, where an application stands, finding, site, records, ground, planning, main
+        weakness, what it is not.
     """
     return (
         (
@@ -85,6 +86,7 @@ def paragraphs(
             f"reference {grid_reference(matter)}), and what speaks against relying on them. It was "
             f"made on {wording.date_text(matter.made_on)}."
         ),
+        *standing(matter),
         f"In one sentence, the same as on every page and in every mail: {_whole(headline)}",
         # The headline names the class that was scored; the map may show another.
         " ".join((_site(matter), *(reason.text for reason in matter.reasons("boundary")))),

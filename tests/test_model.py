@@ -10,7 +10,7 @@ import pytest
 
 from sinkwatch import model
 from sinkwatch.errors import ConfigError
-from sinkwatch.model import Band, Bounds, GeologyClass, Overlay
+from sinkwatch.model import Band, Bounds, GeologyClass, Overlay, Paper, Sheet, SheetKind
 from tests.world import a_place, an_area, band_table, parameters
 
 if TYPE_CHECKING:
@@ -327,3 +327,11 @@ def test_a_source_is_asked_at_its_own_address_unless_another_is_named(ripon: Are
     assert spec.address("https://a.example/") == "https://a.example"
     other = replace(spec, options={"base_url": "https://b.example/api/"})
     assert other.address("https://a.example") == "https://b.example/api"
+
+
+def test_a_sheet_says_what_its_scale_is_true_on() -> None:
+    frame = Bounds(min_easting=0, min_northing=0, max_easting=445, max_northing=420)
+    sheet = Sheet(
+        kind=SheetKind.SITE, number=1, n_sheets=1, scale=2500, paper=Paper.A4, frame=frame
+    )
+    assert sheet.ratio == "1:2500 at A4"

@@ -46,7 +46,7 @@ class Report:
     Attributes
     ----------
     pdfs
-        Where they lie in the site, by path.
+        Where they lie in the site, that of the most telling place first.
     n_made, n_kept
         Made now, and kept since nothing of them has changed.
     failed
@@ -168,7 +168,7 @@ def plan(services: Services, findings: Findings, cellar: Cellar | None = None) -
             for folder, place in _flagged(findings, findings.flagged)
         )
     return Plan(
-        wanted=tuple(sorted(wanted, key=lambda one: one.folder)),
+        wanted=wanted,
         made_on=made_on,
         contact=services.settings.contact,
         shelf=Shelf.of(services),

@@ -128,6 +128,19 @@ def test_a_record_stands_where_it_is_published_with_its_size_and_its_doubt() -> 
         assert np.ptp(circle, axis=0) / 2 == pytest.approx([radius_mm, radius_mm], abs=0.02)
 
 
+@pytest.mark.parametrize(("doubt_m", "n_seen"), [(300.0, 1), (700.0, 0)])
+def test_of_a_doubt_wider_than_the_sheet_only_what_is_seen_is_drawn(
+    doubt_m: float, n_seen: int
+) -> None:
+    record = a_record(1, 100.0, 0.0, shown_uncertainty_m=doubt_m)
+    said = a_dossier(records=(record,), rings_m=(50.0,))
+    sheet = drawn(None, said)
+    reached = np.concatenate([line.corners for line in sheet.lines])
+    assert len(sheet.of_colour(marks.DOUBT.colour, marks.DOUBT.width_mm)) == n_seen
+    assert reached.min() > -10.0
+    assert (reached.max(axis=0) < (sheet.width_mm + 10.0, sheet.height_mm + 10.0)).all()
+
+
 def test_the_same_bytes_twice_whatever_the_order_of_the_rows() -> None:
     places = [{"place_id": f"p{n}", "easting": EAST + 30 * n, "northing": NORTH} for n in range(5)]
     held = sheets.findings(places=places, backdrop=sheets.backdrop(STREET, STREET))

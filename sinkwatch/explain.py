@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Area, BandStyle, Parameters, Place
 
-_LEAST_SHARE_SHOWN: Final = 0.005
-"""A smaller share of a site is shown as "under 1%", never as nothing."""
-
 _NEAREST: Final = "Nearest record that counts"
 _DECIDES: Final = "Record that decides"
 _LISTED: Final = "Nearest record"
@@ -351,17 +348,14 @@ def _boundary_reason(found: _Found) -> Reason:
 def _shares_reason(knowledge: Knowledge, shares: Mapping[Band, float]) -> Reason:
     styles = knowledge.area.parameters.table.styles
     listed = ", ".join(
-        f"{_share_text(share)} {styles[band].label.lower()}" for band, share in shares.items()
+        f"{wording.share_text(share)} {styles[band].label.lower()}"
+        for band, share in shares.items()
     )
     return Reason(
         code="shares",
         text=f"A site has the highest band that any of its ground has. Share in each: {listed}.",
         facts={band.key: round(share, 4) for band, share in shares.items()},
     )
-
-
-def _share_text(share: float) -> str:
-    return "under 1%" if share < _LEAST_SHARE_SHOWN else f"{share:.0%}"
 
 
 def _record_reasons(knowledge: Knowledge, found: _Found) -> Iterator[Reason]:

@@ -123,6 +123,9 @@ EVIDENCE_NOTES: Final[Mapping[str, str]] = {
     Evidence.NOT_AN_EVENT: "not an event; shown for context",
 }
 
+_LEAST_SHARE_SHOWN: Final = 0.005
+"""Of a site's ground: less would be rounded to nothing."""
+
 _FINE_M: Final = 100.0
 _MIDDLE_M: Final = 250.0
 
@@ -395,6 +398,28 @@ def count_text(n: int, one: str, many: str = "") -> str:
         Such as "1 record" or "12 records".
     """
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def share_text(share: float) -> str:
+    """
+    Write a share of a site's ground; the smallest is still something.
+
+    Parameters
+    ----------
+    share
+        0 to 1, more than none.
+
+    Returns
+    -------
+    text
+        Such as "62%".
+
+    Examples
+    --------
+    >>> share_text(0.618), share_text(0.004)
+    ('62%', 'under 1%')
+    """
+    return "under 1%" if share < _LEAST_SHARE_SHOWN else f"{share:.0%}"
 
 
 def clean(text: str) -> str:

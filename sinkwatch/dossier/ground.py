@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from sinkwatch.dossier.matter import Matter
 
-_LEAST_SHARE_SHOWN: Final = 0.005
-"""A smaller share is shown as "under 1%", as `explain` shows it."""
-
 _SCALE: Final = re.compile(r"1:(\d{1,3}(?:[ ,]?\d{3})*)")
 _MILLIMETRES_PER_METRE: Final = 1_000
 
@@ -96,13 +93,9 @@ def shares(matter: Matter) -> tuple[Share, ...]:
     """
     styles = matter.area.parameters.table.styles
     return tuple(
-        Share(style=styles[band], share=share, text=_share_text(share))
+        Share(style=styles[band], share=share, text=wording.share_text(share))
         for band, share in sorted(matter.assessment.shares.items(), reverse=True)
     )
-
-
-def _share_text(share: float) -> str:
-    return "under 1%" if share < _LEAST_SHARE_SHOWN else f"{share:.0%}"
 
 
 def sentences(matter: Matter) -> tuple[str, ...]:

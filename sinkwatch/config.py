@@ -309,9 +309,13 @@ class Settings(BaseSettings):
         """Tell whether sources on the internet are asked; only if someone answers for it."""
         return ".example" not in self.contact if self.online is None else self.online
 
+    def site_url(self) -> str:
+        """Return the address of the published site; empty while ``public_url`` is nobody's own."""
+        return "" if ".example" in self.public_url else self.public_url
+
     def signup_url(self) -> str:
         """Return where a reader subscribes; empty while ``public_url`` is nobody's own."""
-        return "" if ".example" in self.public_url else f"{self.public_url}/subscribe"
+        return f"{self.site_url()}/subscribe" if self.site_url() else ""
 
     def database(self) -> str:
         """Return the URL of the database: the one set, or SQLite in the state folder."""

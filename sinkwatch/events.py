@@ -13,7 +13,15 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sinkwatch import wording
-from sinkwatch.model import ApplicationStatus, Band, Change, Event, EventKind, Parameters
+from sinkwatch.model import (
+    ApplicationStatus,
+    Assessment,
+    Band,
+    Change,
+    Event,
+    EventKind,
+    Parameters,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -27,6 +35,9 @@ SINKHOLE: Final = "sinkhole"
 
 POSTCODE: Final = "postcode"
 """Kind of state under which the band of a postcode is recorded."""
+
+SITE: Final = "site"
+"""Kind of state under which the band of a watched site is recorded; nobody is mailed about it."""
 
 SAME_PLACE_M: Final = 25.0
 """A point or an outline that moves by less is the same one drawn again, metres (sinkwatch change
@@ -178,6 +189,31 @@ def postcode_facts(
     }
 
 
+def site_facts(assessments: Iterable[Assessment]) -> dict[str, dict[str, object]]:
+    """
+    Return the band of each watched site and what decided it.
+
+    Parameters
+    ----------
+    assessments
+        Of the watched sites.
+
+    Returns
+    -------
+    facts
+        By place id; plain JSON values.
+    """
+    return {
+        each.place.place_id: {
+            "name": each.place.label,
+            "band": int(each.band),
+            "scored_as": int(each.scored_as),
+            "sinkhole_id": each.sinkhole_id or "",
+        }
+        for each in assessments
+    }
+
+
 def _text(value: Any) -> str:  # noqa: ANN401 - a cell: text, or missing in one of pandas' ways
     return value if isinstance(value, str) else ""
 
@@ -244,7 +280,7 @@ def _application_event(
         kind=kind,
         subject=change.subject,
         version=change.version,
-        title=_application_title(facts),
+        title=application_title(facts),
         happened=happened,
         **_where(facts),
         is_flagged=note.is_flagged,
@@ -266,7 +302,20 @@ def _deadline(after: Mapping[str, object] | None) -> date | None:
     return None if day is None else date.fromisoformat(str(day))
 
 
-def _application_title(facts: Mapping[str, object]) -> str:
+def application_title(facts: Mapping[str, object]) -> str:
+    """
+    Name an application by its reference and address.
+
+    Parameters
+    ----------
+    facts
+        What is recorded of it.
+
+    Returns
+    -------
+    title
+        One line.
+    """
     address = str(facts["address"]) or "address not given"
     return f"{facts['reference']}, {wording.trimmed(address, 120)}"
 
@@ -433,7 +482,7 @@ def _sinkhole_event(
         kind=kind,
         subject=change.subject,
         version=change.version,
-        title=f"{facts['name']}, {facts['date_text']}",
+        title=sinkhole_title(facts),
         happened=happened,
         **_where(facts),
         is_flagged=True,
@@ -446,6 +495,23 @@ def _sinkhole_event(
         url=str(facts["source_url"]),
         anchor=note.anchor,
     )
+
+
+def sinkhole_title(facts: Mapping[str, object]) -> str:
+    """
+    Name a record by its name and date.
+
+    Parameters
+    ----------
+    facts
+        What is recorded of it.
+
+    Returns
+    -------
+    title
+        One line.
+    """
+    return f"{facts['name']}, {facts['date_text']}"
 
 
 def _evidence_note(facts: Mapping[str, object]) -> str:
@@ -478,15 +544,14 @@ def _postcode_event(
         return None
     styles = parameters.table.styles
     was, is_now = (styles[Band(int(str(facts["band"])))].label for facts in (before, after))
+    why = why_band_changed(before, after)
     note = notes.get(change.subject, Note(is_flagged=True))
     return Event(
         kind=EventKind.BAND_CHANGED,
         subject=change.subject,
         version=change.version,
         title=change.subject,
-        happened=(
-            f'The band of {change.subject} was "{was}" and is now "{is_now}". {_why(before, after)}'
-        ),
+        happened=f'The band of {change.subject} was "{was}" and is now "{is_now}". {why}',
         easting=None,
         northing=None,
         position_uncertainty_m=0.0,
@@ -496,7 +561,20 @@ def _postcode_event(
     )
 
 
-def _why(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+def why_band_changed(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+    """
+    Say why a place has another band than before.
+
+    Parameters
+    ----------
+    before, after
+        What was recorded of it, and what is now.
+
+    Returns
+    -------
+    sentence
+        One.
+    """
     centres = [(facts.get("easting"), facts.get("northing")) for facts in (before, after)]
     if centres[0] != centres[1] and None not in centres[0]:
         return "Its centre lies elsewhere in the list of postcodes now in use."
@@ -507,12 +585,21 @@ def _why(before: Mapping[str, object], after: Mapping[str, object]) -> str:
     return "The record that decides it has been corrected."
 
 
+def _no_event(
+    change: Change, notes: Mapping[str, Note], parameters: Parameters, today: date
+) -> Event | None:
+    """Keep silent: the history of the published site tells of it."""
+    del change, notes, parameters, today
+    return None
+
+
 _Maker = Callable[[Change, Mapping[str, Note], Parameters, date], Event | None]
 
 _MAKERS: Final[Mapping[str, _Maker]] = {
     APPLICATION: _application_event,
     SINKHOLE: _sinkhole_event,
     POSTCODE: _postcode_event,
+    SITE: _no_event,
 }
 
 

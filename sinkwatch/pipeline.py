@@ -16,6 +16,7 @@ from sinkwatch import (
     assess,
     explain,
     geocode,
+    history,
     intake,
     public,
     sources,
@@ -31,6 +32,7 @@ from sinkwatch.model import (
     Event,
     Findings,
     GeologyClass,
+    History,
     Outcome,
     Place,
     SourceState,
@@ -142,7 +144,7 @@ def run(
         recorded = _record(services, store, found, now)
         n_before = _n_messages(store)
         try:
-            edition = Edition.of(services, findings)
+            edition = Edition.of(services, findings, _history(store, findings))
             published = edition.publish()
         finally:
             # A full disk for maps must keep no alert from anyone.
@@ -250,6 +252,7 @@ def dry_run(
         findings = found.findings
         with store.begin() as connection, connection.begin_nested() as nothing_kept:
             recorded = _plan(services, connection, found, now)
+            before = _told(connection, findings)
             digests = compose.digests(connection, services.digest_at(), now)
             nothing_kept.rollback()
     letters = compose.Letters.of(services, found)
@@ -257,7 +260,8 @@ def dry_run(
     for digest in digests:
         mailer.send(letters.render(digest, now))
     settings = services.settings.model_copy(update={"maps_folder": folder / "maps"})
-    edition = Edition.of(replace(services, settings=settings), findings, kept_in=folder / "inputs")
+    trial = replace(services, settings=settings)
+    edition = Edition.of(trial, findings, before, kept_in=folder / "inputs")
     published = edition.at_once(counting)
     return RunReport(
         at=now,
@@ -428,6 +432,9 @@ def _lost(connection: Connection, findings: Findings) -> frozenset[str]:
 _GROUND: Final = frozenset({"geology", "sinkholes", "postcodes"})
 """Frames that decide the band of a postcode."""
 
+_SITES: Final = frozenset({"geology", "sinkholes", "places"})
+"""Frames that decide the band of a watched site."""
+
 
 def _facts(
     surveyed: survey.Surveyed, lost: frozenset[str]
@@ -440,6 +447,8 @@ def _facts(
     if not _GROUND & lost:
         bands = assess.score(surveyed.knowledge.hazard, surveyed.postcodes, key="postcode")
         facts[changes_of.POSTCODE] = changes_of.postcode_facts(bands, surveyed.postcodes)
+    if not _SITES & lost:
+        facts[changes_of.SITE] = changes_of.site_facts(findings.sites)
     planning = [state for state in findings.sources if state.spec.kind in PLANNING_KINDS]
     if any(state.snapshot is not None for state in planning):
         facts[changes_of.APPLICATION] = changes_of.application_facts(findings.applications)
@@ -537,4 +546,20 @@ def publish(
     """
     from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - folium is only needed here
 
-    return Edition.of(services, findings).at_once(counting)
+    before = History()
+    if services.has_store():
+        with services.store() as store:
+            before = _history(store, findings)
+    return Edition.of(services, findings, before).at_once(counting)
+
+
+def _history(store: Store, findings: Findings) -> History:
+    with store.read() as connection:
+        return _told(connection, findings)
+
+
+def _told(connection: Connection, findings: Findings) -> History:
+    """Return what was published before, as the transaction at hand has it."""
+    from sinkwatch.store import states  # noqa: PLC0415 - with the store
+
+    return history.gather(states.transitions(connection), findings.area.parameters)

@@ -50,6 +50,7 @@ CORE = frozenset(
         "geo",
         "geocode",
         "hazard",
+        "history",
         "lint",
         "model",
         "public",

@@ -134,7 +134,9 @@ class World:
         return self.surveyed.findings
 
     def pages(self) -> dict[str, bytes]:
-        return site.build(self.findings, version="0.1.0", contact="corrections@example.org")
+        return site.build(
+            self.findings, site.Imprint(version="0.1.0", contact="corrections@example.org")
+        )
 
     def mail(self, services: Services) -> bytes:
         letters = Letters.of(replace(services, area=self.area), self.surveyed)

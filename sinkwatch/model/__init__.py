@@ -38,6 +38,7 @@ from sinkwatch.model.ground import (
     Reason,
     SinkholeId,
 )
+from sinkwatch.model.history import Entry, History, Transition
 from sinkwatch.model.planning import (
     Application,
     ApplicationStatus,
@@ -105,12 +106,14 @@ __all__ = [
     "Change",
     "Digest",
     "Dossier",
+    "Entry",
     "Event",
     "EventKind",
     "Evidence",
     "Findings",
     "Frequency",
     "GeologyClass",
+    "History",
     "Hold",
     "Inputs",
     "MailKind",
@@ -145,5 +148,6 @@ __all__ = [
     "SubscriptionId",
     "Surroundings",
     "Topic",
+    "Transition",
     "fingerprint",
 ]

@@ -13,7 +13,7 @@ from sinkwatch.publish import site
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sinkwatch.model import Findings
+    from sinkwatch.model import Findings, History
     from sinkwatch.packs.offering import Packs
     from sinkwatch.packs.publishing import Counting, Plan, Report
     from sinkwatch.publish.site import Written
@@ -52,6 +52,8 @@ class Edition:
         The packs that it is to have; None if the settings want none.
     packs
         Those of them that lie ready; None if none are wanted.
+    history
+        What was published before.
     kept_in
         Where copies of what packs are made of go; None for where the installation has them.
     """
@@ -60,10 +62,18 @@ class Edition:
     findings: Findings
     plan: Plan | None
     packs: Packs | None
+    history: History
     kept_in: Path | None
 
     @classmethod
-    def of(cls, services: Services, findings: Findings, *, kept_in: Path | None = None) -> Edition:
+    def of(
+        cls,
+        services: Services,
+        findings: Findings,
+        history: History,
+        *,
+        kept_in: Path | None = None,
+    ) -> Edition:
         """
         Plan an edition; nothing is made or written yet.
 
@@ -73,6 +83,8 @@ class Edition:
             With clock, settings and folders.
         findings
             What the site is to show.
+        history
+            What was published before.
         kept_in
             Where copies of what packs are made of go; None for where the installation has them.
 
@@ -82,13 +94,21 @@ class Edition:
             With the packs that lie ready.
         """
         if not services.settings.evidence_packs:
-            return cls(services=services, findings=findings, plan=None, packs=None, kept_in=kept_in)
+            return cls(
+                services=services,
+                findings=findings,
+                plan=None,
+                packs=None,
+                history=history,
+                kept_in=kept_in,
+            )
         plan = publishing.plan(services, findings, Cellar(folder=kept_in) if kept_in else None)
         return cls(
             services=services,
             findings=findings,
             plan=plan,
             packs=plan.at_hand(),
+            history=history,
             kept_in=kept_in,
         )
 
@@ -169,12 +189,17 @@ class Edition:
 
     def _written(self, packs: Packs | None) -> Written:
         settings = self.services.settings
-        pages = site.build(
-            self.findings,
+        imprint = site.Imprint(
             version=__version__,
             contact=settings.contact,
             signup_url=settings.signup_url(),
+            public_url=settings.site_url(),
+        )
+        pages = site.build(
+            self.findings,
+            imprint,
             offers=None if packs is None else offering.offers(packs),
+            history=self.history,
         )
         written = site.write(pages, settings.maps_folder, offering.files(packs or {}))
         if self.plan is not None:

@@ -56,12 +56,23 @@ class Asset:
         digest = hashlib.sha256(self.text.encode()).digest()
         return f"'sha256-{base64.b64encode(digest).decode()}'"
 
-    @property
-    def link(self) -> Markup:
-        """Return the tag that links it."""
+    def link_from(self, root: str) -> Markup:
+        """
+        Return the tag that links it.
+
+        Parameters
+        ----------
+        root
+            Way from the page to the site's own folder, such as "../../"; empty if it is there.
+
+        Returns
+        -------
+        tag
+            For the page's head, or its end.
+        """
         if self.suffix == "css":
-            return Markup('<link rel="stylesheet" href="{}">').format(self.path)
-        return Markup('<script src="{}"></script>').format(self.path)
+            return Markup('<link rel="stylesheet" href="{}{}">').format(root, self.path)
+        return Markup('<script src="{}{}" defer></script>').format(root, self.path)
 
     @property
     def inline(self) -> Markup:

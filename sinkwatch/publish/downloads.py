@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Assessment, Findings
     from sinkwatch.public import Row
+    from sinkwatch.publish.publication import Publication
 
 _ZONES: Final = "zones.geojson"
 _BOREHOLES: Final = "boreholes.csv"
@@ -73,6 +74,27 @@ class Download:
     def path(self) -> str:
         """Return its path inside the site."""
         return f"data/{self.name}"
+
+
+def pages(publication: Publication) -> dict[str, bytes]:
+    """
+    Write every file that is offered.
+
+    Parameters
+    ----------
+    publication
+        The edition.
+
+    Returns
+    -------
+    pages
+        By path inside the site.
+    """
+    files = gather(publication.findings)
+    return {
+        "data/LICENCES.txt": licences(publication.findings),
+        **{file.path: file.content for file in files},
+    }
 
 
 def gather(findings: Findings) -> tuple[Download, ...]:

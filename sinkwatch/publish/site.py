@@ -1,27 +1,66 @@
-"""The whole site from one run's findings: pages, map, assets and downloads, as bytes."""
+"""The whole site from one run's findings: pages, map, assets, feeds and downloads, as bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sinkwatch.publish import assets, downloads, page, things, webmap
-from sinkwatch.publish.page import Frame
+from sinkwatch.model import History
+from sinkwatch.publish import (
+    cards,
+    directory,
+    downloads,
+    feeds,
+    frame,
+    locations,
+    page,
+    things,
+    webmap,
+)
+from sinkwatch.publish.pages import (
+    changes,
+    data,
+    embed,
+    home,
+    lookup,
+    notices,
+    reading,
+    standing,
+    subjects,
+    timeline,
+)
+from sinkwatch.publish.publication import Imprint, Publication
 from sinkwatch.publish.release import Ready, Written, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sinkwatch.model import Findings
     from sinkwatch.publish.things import Offers
 
-__all__ = ["Ready", "Written", "build", "write"]
+__all__ = ["Imprint", "Ready", "Written", "build", "write"]
+
+_MAKERS: Final[tuple[Callable[[Publication], dict[str, bytes]], ...]] = (
+    lookup.pages,
+    subjects.pages,
+    timeline.pages,
+    changes.pages,
+    reading.pages,
+    standing.pages,
+    notices.pages,
+    data.pages,
+    downloads.pages,
+    feeds.pages,
+    cards.pages,
+    embed.pages,
+)
 
 
 def build(
     findings: Findings,
+    imprint: Imprint,
     *,
-    version: str,
-    contact: str = "",
-    signup_url: str = "",
     offers: Offers | None = None,
+    history: History | None = None,
 ) -> dict[str, bytes]:
     """
     Build the site; the same findings give the same bytes.
@@ -30,39 +69,31 @@ def build(
     ----------
     findings
         Of one run.
-    version
-        Of sinkwatch.
-    contact
-        Where corrections go; empty if the installation names none.
-    signup_url
-        Where a reader subscribes to e-mails; empty if nobody can.
+    imprint
+        Who publishes, and where.
     offers
         Evidence packs that lie in the site; None if the installation makes none.
+    history
+        What was published before; None if nothing was.
 
     Returns
     -------
     pages
         Path inside the site to bytes, by path.
     """
-    gathered = things.gather(findings, offers)
-    frame = Frame(
+    publication = Publication(
         findings=findings,
-        things=gathered,
-        version=version,
-        contact=contact,
-        signup_url=signup_url,
+        things=things.gather(findings, offers),
+        imprint=imprint,
+        history=history or History(),
     )
-    sketch = webmap.Sketch.of(findings, gathered)
-    online = webmap.draw(sketch, tiles=webmap.OPENSTREETMAP)
-    offline = webmap.draw(sketch, tiles=None)
-    files = downloads.gather(findings)
+    sketch = webmap.Sketch.of(findings, publication.things)
     pages = {
-        "index.html": page.linked(frame, online, files),
-        "offline.html": page.single(frame, offline),
-        "data/LICENCES.txt": downloads.licences(findings),
-        assets.LEAFLET_LICENCE: assets.leaflet_licence(),
-        **{asset.path: asset.text.encode() for asset in page.styles()},
-        **{asset.path: asset.text.encode() for asset in page.scripts(online)},
-        **{download.path: download.content for download in files},
+        **home.pages(publication, sketch),
+        locations.ONE_FILE: page.single(publication, webmap.draw(sketch, tiles=None)),
+        **{each.path: each.text.encode() for each in frame.shared()},
     }
+    for make in _MAKERS:
+        pages |= make(publication)
+    pages |= directory.pages(publication, pages)
     return dict(sorted(pages.items()))

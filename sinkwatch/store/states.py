@@ -6,16 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, true, update
 
 from sinkwatch.errors import StoreError
-from sinkwatch.model import Change, fingerprint
-from sinkwatch.store.tables import kinds, states
+from sinkwatch.model import Change, Transition, fingerprint
+from sinkwatch.store.tables import kinds, runs, states
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
 RUNS_UNTIL_GONE: Final = 3
 """A subject is gone at the third run in a row that misses it: a feed may drop a row for a day
@@ -144,6 +145,72 @@ def as_of(connection: Connection, kind: str, run_id: int) -> dict[str, dict[str,
         .order_by(states.c.subject)
     )
     return {row.subject: row.facts for row in connection.execute(then)}
+
+
+def transitions(connection: Connection, *, until_run: int | None = None) -> tuple[Transition, ...]:
+    """
+    Return every change ever recorded.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+    until_run
+        The last run that is looked at; None for all.
+
+    Returns
+    -------
+    transitions
+        By kind and subject, the oldest first.
+    """
+    rows = connection.execute(
+        select(states, runs.c.started_at, kinds.c.first_run)
+        .join(runs, states.c.since_run == runs.c.run_id)
+        .join(kinds, states.c.kind == kinds.c.kind)
+        .where(true() if until_run is None else states.c.since_run <= until_run)
+        .order_by(states.c.kind, states.c.subject, states.c.state_id)
+    ).all()
+    begun = connection.execute(select(runs.c.run_id, runs.c.started_at))
+    moments = {run.run_id: run.started_at for run in begun}
+    last = until_run if until_run is not None else max(moments, default=0)
+    found: list[Transition] = []
+    for before, row, after in zip((None, *rows), rows, (*rows[1:], None), strict=False):
+        found.append(_transition(row, before))
+        if row.until_run is not None and row.until_run <= last and not _follows(after, row):
+            found.append(_end(row, moments[row.until_run]))
+    return tuple(found)
+
+
+def _follows(row: Row[Any] | None, before: Row[Any] | None) -> bool:
+    """Tell whether facts took the place of others in the very run that ended these."""
+    if row is None or before is None:
+        return False
+    is_same = (row.kind, row.subject) == (before.kind, before.subject)
+    return is_same and bool(row.since_run == before.until_run)
+
+
+def _transition(row: Row[Any], before: Row[Any] | None) -> Transition:
+    change = Change(
+        kind=row.kind,
+        subject=row.subject,
+        version=row.version,
+        before=before.facts if before is not None and _follows(row, before) else None,
+        after=row.facts,
+        is_baseline=row.since_run == row.first_run,
+    )
+    return Transition(run_id=row.since_run, at=row.started_at, change=change)
+
+
+def _end(row: Row[Any], at: datetime) -> Transition:
+    change = Change(
+        kind=row.kind,
+        subject=row.subject,
+        version=row.version,
+        before=row.facts,
+        after=None,
+        is_baseline=False,
+    )
+    return Transition(run_id=row.until_run, at=at, change=change)
 
 
 def _found(subject: str, facts: Mapping[str, object]) -> _State:

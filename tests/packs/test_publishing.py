@@ -20,6 +20,7 @@ import pytest
 
 from sinkwatch import dossier, intake, pipeline, survey
 from sinkwatch.errors import StoreError
+from sinkwatch.model import History
 from sinkwatch.packs import crew, inputs, making, manifest, publishing, retention, workshop
 from sinkwatch.packs.basis import Basis
 from sinkwatch.packs.edition import Edition
@@ -487,7 +488,7 @@ class TestRun:
 
 def test_of_a_plan_no_pack_is_held_in_memory(again: Services) -> None:
     findings = survey.findings(again.area, intake.recall(again))
-    edition = Edition.of(again, findings)
+    edition = Edition.of(again, findings, History())
     assert edition.packs is not None
     for kept in edition.packs.values():
         assert kept is not None

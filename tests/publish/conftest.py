@@ -27,7 +27,7 @@ def findings(ripon: Area, ripon_inputs: Inputs) -> Findings:
 
 @pytest.fixture(scope="session")
 def pages(findings: Findings) -> dict[str, bytes]:
-    return site.build(findings, version="0.1.0", contact=CONTACT)
+    return site.build(findings, site.Imprint(version="0.1.0", contact=CONTACT))
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def with_context(findings: Findings, *texts: str) -> Findings:
 
 
 def page_of(findings: Findings) -> str:
-    pages = site.build(findings, version="1", contact="me@holes.example")
+    pages = site.build(findings, site.Imprint(version="1", contact="me@holes.example"))
     return " ".join(pages["index.html"].decode().split())
 
 

@@ -12,7 +12,7 @@ from sinkwatch.errors import PlaceError
 from sinkwatch.model import Bounds, PlaceKind
 from sinkwatch.publish import backdrop, page, strata, webmap
 from sinkwatch.publish.evidence.scene import letters
-from sinkwatch.publish.page import Frame
+from sinkwatch.publish.publication import Imprint, Publication
 from sinkwatch.publish.shapes import Shape
 from sinkwatch.publish.things import Fact, Thing, Things
 
@@ -98,10 +98,11 @@ def offline(
         applications=tuple(_drawn(dossier, steps, "application")),
         cases=tuple(_drawn(dossier, steps, "case")),
     )
-    frame = Frame(findings=near, things=things, version=version, contact=contact)
+    imprint = Imprint(version=version, contact=contact)
+    shown = Publication(findings=near, things=things, imprint=imprint)
     sketch = webmap.Sketch.of(near, things, _focus(dossier, ground, seen))
     said = _said(dossier, site) | {"records": records, "history": steps}
-    return page.single(frame, webmap.draw(sketch, tiles=None), said)
+    return page.single(shown, webmap.draw(sketch, tiles=None), said)
 
 
 def _ground(dossier: Dossier) -> BaseGeometry:

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from sinkwatch.errors import StoreError
 from sinkwatch.model import ApplicationStatus, Change, fingerprint
-from sinkwatch.store import Store, runs
+from sinkwatch.store import Store, runs, states
 
 NOW = datetime(2014, 2, 17, 12, tzinfo=UTC)
 KIND = "application"
@@ -279,3 +279,44 @@ def test_any_history_is_recorded_as_a_ledger_kept_by_hand_would_be(
             assert runs.current(connection, kind) == ledger.facts
             then.append(dict(ledger.facts))
         assert [runs.as_of(connection, kind, run_id) for run_id in run_ids] == then
+
+
+def _transitions(store: Store, until_run: int | None = None) -> list[tuple[object, ...]]:
+    with store.read() as connection:
+        found = states.transitions(connection, until_run=until_run)
+    first = found[0].run_id  # PostgreSQL goes on counting where another test has ended
+    return [
+        (
+            each.run_id - first + 1,
+            each.change.before,
+            each.change.after,
+            each.change.is_baseline,
+        )
+        for each in found
+    ]
+
+
+def test_every_change_ever_recorded_is_told_with_what_was_before(store: Store) -> None:
+    record(store, {"a": NEW})
+    record(store, {"a": DECIDED})
+    for _ in range(states.RUNS_UNTIL_GONE):
+        record(store, {})
+    record(store, {"a": NEW})
+    all_of_them = [
+        (1, None, NEW, True),
+        (2, NEW, DECIDED, False),
+        (5, DECIDED, None, False),
+        (6, None, NEW, False),
+    ]
+    assert _transitions(store) == all_of_them
+    with store.read() as connection:
+        first = states.transitions(connection)[0].run_id
+    assert _transitions(store, until_run=first + 3) == all_of_them[:2]
+
+
+def test_what_stands_beside_another_subject_or_kind_is_not_what_was_before(store: Store) -> None:
+    record(store, {"a": NEW})
+    record(store, {"b": DECIDED})
+    record(store, {"b": DECIDED}, kind="other")
+    assert _transitions(store)[0][1:] == (None, NEW, True)
+    assert all(before is None for _, before, _, _ in _transitions(store))

@@ -15,7 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from sinkwatch import style, wording
-from sinkwatch.model import Band, GeologyClass
+from sinkwatch.model import Band, Evidence, GeologyClass
 from sinkwatch.publish import assets, locations
 
 if TYPE_CHECKING:
@@ -220,6 +220,8 @@ def common(publication: Publication) -> dict[str, object]:
         "count": wording.count_text,
         "date_text": wording.date_text,
         "style": style,
+        "probable_colour": style.EVIDENCE_COLOURS[Evidence.PROBABLE],
+        "zone_c_colour": style.ZONE_COLOURS[GeologyClass.C],
         "zone_inks": _ZONE_INKS,
         "zone_opacity": _ZONE_OPACITY,
         "classes": sorted(style.ZONE_COLOURS, reverse=True),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sinkwatch import public, style, survey
-from sinkwatch.model import Evidence, GeologyClass
+from sinkwatch import public, survey
 from sinkwatch.publish import assets, context, frame, layers, sources
 
 if TYPE_CHECKING:
@@ -148,8 +147,6 @@ def tables(publication: Publication) -> dict[str, object]:
         "remarks": context.gather(findings),
         "applications_shown": sources.count_applications(findings),
         "about_applications": sources.about_applications(findings),
-        "probable_colour": style.EVIDENCE_COLOURS[Evidence.PROBABLE],
-        "zone_c_colour": style.ZONE_COLOURS[GeologyClass.C],
         "dossier": None,
         "drawn_records": sum(thing.geometry is not None for thing in things.records),
         "rounded_to_m": public.ROUNDED_TO_M,

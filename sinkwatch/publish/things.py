@@ -114,6 +114,14 @@ class Thing:
         Why a flagged place has no evidence pack; empty if it has one, or if none are made.
     number
         What stands beside its mark; empty for none.
+    key
+        What the store knows it by: sinkhole id, place id, application key or case id.
+    folder
+        Of its own page inside the site; empty for what has none.
+    when
+        The day that its place in a timeline rests on, in EDTF (ISO 8601-2); empty if not known.
+    site_id
+        Watched site that it touches or concerns; empty for none.
     """
 
     anchor: str
@@ -132,6 +140,10 @@ class Thing:
     offer: Offer | None = None
     no_offer: str = ""
     number: str = ""
+    key: str = ""
+    folder: str = ""
+    when: str = ""
+    site_id: str = ""
 
     def fact(self, label: str) -> str:
         """
@@ -179,6 +191,10 @@ class Things:
     def unflagged(self) -> tuple[Thing, ...]:
         """Return the other applications, then the other sites."""
         return tuple(thing for thing in (*self.applications, *self.sites) if not thing.is_flagged)
+
+    def with_pages(self) -> tuple[Thing, ...]:
+        """Return records, sites and applications: each has a page of its own."""
+        return (*self.records, *self.sites, *self.applications)
 
 
 NO_POSITION: Final = "No evidence pack: where it lies is not known well enough to draw it."
@@ -246,6 +262,9 @@ def _records(findings: Findings) -> Iterator[Thing]:
             facts=_facts(_record_facts(row, evidence, known_m)),
             url=public.web_link(str(row.get("source_url") or "")),
             url_title=public.text(row, "source_title"),
+            key=public.text(row, "sinkhole_id"),
+            folder=locations.of_record(public.text(row, "sinkhole_id")),
+            when=public.text(row, "observed"),
         )
 
 
@@ -285,6 +304,9 @@ def _site(findings: Findings, assessment: Assessment) -> Thing:
         url="",
         url_title="",
         is_flagged=place.place_id in findings.flagged,
+        key=place.place_id,
+        folder=locations.of_site(place.place_id),
+        site_id=place.place_id,
     )
     return _assessed(findings, listed, assessment)
 
@@ -316,7 +338,16 @@ def _application(findings: Findings, row: Row) -> Thing:
         url=public.web_link(str(row.get("url") or "")),
         url_title="The council's record",
         is_flagged=key in findings.flagged,
+        key=key,
+        folder=locations.of_application(key),
+        when=_iso(row, "received_on") or _iso(row, "decided_on"),
+        site_id=public.text(row, "site_id"),
     )
+
+
+def _iso(row: Row, column: str) -> str:
+    day = public.day(row, column)
+    return day.isoformat() if day else ""
 
 
 def _application_facts(findings: Findings, row: Row) -> dict[str, str]:
@@ -371,6 +402,9 @@ def _cases(findings: Findings) -> Iterator[Thing]:
             facts=_facts(_case_facts(row)),
             url=public.web_link(str(row.get("source_url") or "")),
             url_title=public.text(row, "source_title"),
+            key=public.text(row, "case_id"),
+            when=public.text(row, "decided"),
+            site_id=public.text(row, "site_id"),
         )
 
 

@@ -88,7 +88,7 @@ class Note:
     site
         Name of the watched site that it touches; empty if none.
     anchor
-        Where the published page tells of it; empty if nowhere.
+        Folder of its page on the published site; empty if it has none.
     """
 
     is_flagged: bool

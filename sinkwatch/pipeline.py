@@ -18,7 +18,6 @@ from sinkwatch import (
     geocode,
     history,
     intake,
-    public,
     sources,
     survey,
     timetable,
@@ -38,6 +37,7 @@ from sinkwatch.model import (
     SourceState,
     SourceStatus,
 )
+from sinkwatch.publish import locations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -475,7 +475,7 @@ def notes(findings: Findings) -> dict[str, changes_of.Note]:
         zip(findings.applications["application_key"], findings.applications["site_id"], strict=True)
     )
     notes = {
-        key: changes_of.Note(is_flagged=True, anchor=public.anchor("record", key))
+        key: changes_of.Note(is_flagged=True, anchor=locations.of_record(key))
         for key in findings.sinkholes["sinkhole_id"]
     }
     for assessment in findings.applied:
@@ -492,7 +492,7 @@ def notes(findings: Findings) -> dict[str, changes_of.Note]:
             lines=tuple(lines),
             in_belt=assessment.scored_as is GeologyClass.C,
             site=site,
-            anchor=public.anchor("application", key),
+            anchor=locations.of_application(key),
         )
     return notes
 

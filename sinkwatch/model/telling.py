@@ -178,7 +178,7 @@ class Event:
     deadline
         The council's consultation date if the application is still open; None if it gives none.
     anchor
-        Where the published page tells of it, after the #; empty if nowhere.
+        Folder of its page on the published site, such as "records/RS001"; empty if it has none.
     silent_since
         Set if it was found after a time in which no planning source could be read: the day on
         which one last could be, Europe/London.

@@ -28,7 +28,7 @@ _MOST_URL: Final = 500
 _LINK: Final = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}://|\bwww\.)\S+", re.IGNORECASE)
 _SCHEMES: Final = frozenset({"http", "https"})
 _URL: Final = re.compile(r"[!#$%&'()*+,./0-9:;=?@A-Z_a-z~\[\]-]+")
-_ANCHOR: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
+_ANCHOR: Final = re.compile(r"(?:[a-z]{1,20}/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
 APPLICATIONS: Final = frozenset(kind for kind in EventKind if kind.name.startswith("APPLICATION"))
 """What happens to planning applications."""

@@ -206,7 +206,9 @@ class _Telling:
         if item.url:
             yield "The council's record" if item.is_application else "Public record", item.url
         if item.anchor:
-            yield "On our map and list", f"{self.public_url}/#{item.anchor}"
+            # An event recorded before there were such pages has the id of a row of the map's page.
+            path = f"{item.anchor}/" if "/" in item.anchor else f"#{item.anchor}"
+            yield "Its page on our site", f"{self.public_url}/{path}"
 
 
 def _told(groups: Sequence[Group], telling: _Telling, n_full: int) -> dict[str, object]:

@@ -79,6 +79,9 @@ def test_what_has_no_place_of_its_own_has_no_pin(event: object) -> None:
     ("anchor", "shown"),
     [
         ("application-26-00001", "application-26-00001"),
+        ("records/RS020", "records/RS020"),
+        ("records/../RS020", ""),
+        ("//elsewhere.example", ""),
         ("", ""),
         ('x" onclick="alert(1)', ""),
         ("a b", ""),

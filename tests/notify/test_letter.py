@@ -58,7 +58,7 @@ def a_rich_digest() -> Digest:
         title="A new hole",
         happened="A record was added.",
         url="javascript:alert(1)",
-        anchor="record-RS020",
+        anchor="records/RS020",
     )
     dated = an_event(
         subject="dated",
@@ -116,7 +116,7 @@ def test_every_fact_of_the_html_stands_in_the_text(
         "Received on 3 November 2026.",
         "it is within 500 m of HG4 1HS, as you asked. It is flagged, for the reasons above.",
         "The council's record: https://planning.example.gov.uk/26/00001",
-        "On our map and list: https://ripon.example.org/#record-RS020",
+        "Its page on our site: https://ripon.example.org/records/RS020/",
         "Not mapped: its place is not known well enough",
         (
             "WITH A DATE TO KEEP IN MIND 1. 26/00003: Auction Mart New planning application; at "

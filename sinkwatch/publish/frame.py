@@ -64,7 +64,6 @@ FOOTING: Final = (
     ("Sources and status", locations.STATUS),
     ("Downloads", locations.DATA),
     ("Feeds", locations.FEEDS),
-    ("Embed this map", locations.EMBED),
     ("Corrections", locations.CORRECTIONS),
     ("Privacy", locations.PRIVACY),
     ("Accessibility", locations.ACCESSIBILITY),
@@ -105,8 +104,6 @@ class Sheet:
         What it needs beyond what every page has.
     policy
         What it may load beyond what every page may, by directive.
-    card
-        Path of its social card inside the site; empty for none.
     structured
         What it says to programs in schema.org's words: JSON-LD objects.
     """
@@ -120,7 +117,6 @@ class Sheet:
     scripts: Sequence[Asset] = ()
     styles: Sequence[Asset] = ()
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    card: str = ""
     structured: Sequence[Mapping[str, object]] = ()
 
     @property

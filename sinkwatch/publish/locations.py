@@ -26,8 +26,6 @@ PRIVACY: Final = "privacy"
 ACCESSIBILITY: Final = "accessibility"
 DATA: Final = "data"
 FEEDS: Final = "feeds"
-EMBED: Final = "embed"
-CARDS: Final = "cards"
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 

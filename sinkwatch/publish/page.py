@@ -142,6 +142,8 @@ def tables(publication: Publication) -> dict[str, object]:
     findings, things = publication.findings, publication.things
     return {
         "things": things,
+        "listed": things,
+        "n_left_out": 0,
         "sources": sources.gather(findings),
         "warnings": sources.warnings(findings),
         "remarks": context.gather(findings),

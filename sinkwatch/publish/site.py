@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from sinkwatch.model import History
 from sinkwatch.publish import (
-    cards,
     directory,
     downloads,
     feeds,
@@ -19,7 +18,6 @@ from sinkwatch.publish import (
 from sinkwatch.publish.pages import (
     changes,
     data,
-    embed,
     home,
     lookup,
     notices,
@@ -50,8 +48,6 @@ _MAKERS: Final[tuple[Callable[[Publication], dict[str, bytes]], ...]] = (
     data.pages,
     downloads.pages,
     feeds.pages,
-    cards.pages,
-    embed.pages,
 )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from sinkwatch.publish import assets, frame, overlay, page, webmap
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
     from sinkwatch.publish.publication import Publication
+    from sinkwatch.publish.things import Things
     from sinkwatch.publish.webmap import Sketch
+
+MOST_APPLICATIONS: Final = 100
+"""Applications in the page's own table, the highest bands first; their list has them all. With
+2,000 the page would weigh 6 MB."""
 
 
 def pages(publication: Publication, sketch: Sketch) -> dict[str, bytes]:
@@ -39,12 +45,25 @@ def pages(publication: Publication, sketch: Sketch) -> dict[str, bytes]:
         styles=(assets.leaflet_styles(),),
         policy=_policy(publication),
     )
-    said = {**page.tables(publication), "drawing": drawing, "is_linked": True}
+    listed, n_left_out = _listed(publication.things)
+    said = {
+        **page.tables(publication),
+        "drawing": drawing,
+        "is_linked": True,
+        "listed": listed,
+        "n_left_out": n_left_out,
+    }
     return {
         **frame.render(publication, sheet, **said),
         **{each.path: each.text.encode() for each in (*scripts, *sheet.styles)},
         assets.LEAFLET_LICENCE: assets.leaflet_licence(),
     }
+
+
+def _listed(things: Things) -> tuple[Things, int]:
+    """Return what the page lists, the highest bands, and how many applications it leaves out."""
+    kept = things.applications[:MOST_APPLICATIONS]
+    return replace(things, applications=kept), len(things.applications) - len(kept)
 
 
 def _policy(publication: Publication) -> dict[str, tuple[str, ...]]:

@@ -27,6 +27,40 @@ WARNING: Final = "#8a4b00"
 LONG_OUT_OF_DATE: Final = "#9b1c1c"
 """Words about sources that are long out of date."""
 
+SCREEN: Final = {
+    "ink": INK,
+    "paper": PAPER,
+    "sheet": "#ffffff",
+    "muted": MUTED,
+    "line": LINE,
+    "field": "#6d7c83",
+    "accent": ACCENT,
+    "on-accent": "#ffffff",
+    "warning": WARNING,
+    "urgent": LONG_OUT_OF_DATE,
+    "caution": "#fff8ec",
+    "alarm": "#fdf1ef",
+    "chosen": "#f2f5ef",
+}
+"""Colours of linked pages on a screen, by the name their style sheet gives each; maps always."""
+
+SCREEN_IN_THE_DARK: Final = {
+    "ink": "#e4e9e6",
+    "paper": "#14191c",
+    "sheet": "#1c2326",
+    "muted": "#a6b3b7",
+    "line": "#364247",
+    "field": "#83939a",
+    "accent": "#82c7d3",
+    "on-accent": "#0f1719",
+    "warning": "#efb873",
+    "urgent": "#f3a59d",
+    "caution": "#2a2318",
+    "alarm": "#2d1e1d",
+    "chosen": "#24302f",
+}
+"""The same where the reader's device asks for a dark page; nothing printed is ever dark."""
+
 FONT: Final = "'Source Sans 3', 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 """System faces only: no font is fetched."""
 

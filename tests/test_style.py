@@ -11,6 +11,9 @@ from tests.world import band_table
 TEXT_CONTRAST = 4.5
 """Least contrast of text with its ground (WCAG 2.2, 1.4.3)."""
 
+EDGE_CONTRAST = 3
+"""Least contrast of a control's edge with its ground (WCAG 2.2, 1.4.11)."""
+
 COLOURS = {
     name: value
     for name, value in vars(style).items()
@@ -34,10 +37,33 @@ def test_words_can_be_read_on_paper(name: str) -> None:
     assert contrast(COLOURS[name], style.PAPER) >= TEXT_CONTRAST
 
 
+@pytest.mark.parametrize("palette", [style.SCREEN, style.SCREEN_IN_THE_DARK])
+@pytest.mark.parametrize("ground", ["paper", "sheet", "caution", "alarm", "chosen"])
+@pytest.mark.parametrize("words", ["ink", "muted", "accent", "warning", "urgent"])
+def test_words_can_be_read_on_every_ground_by_day_and_in_the_dark(
+    palette: dict[str, str], ground: str, words: str
+) -> None:
+    assert contrast(palette[words], palette[ground]) >= TEXT_CONTRAST
+
+
+@pytest.mark.parametrize("palette", [style.SCREEN, style.SCREEN_IN_THE_DARK])
+def test_a_button_can_be_read_and_a_field_has_an_edge(palette: dict[str, str]) -> None:
+    assert contrast(palette["on-accent"], palette["accent"]) >= TEXT_CONTRAST
+    for ground in ("paper", "sheet"):
+        assert contrast(palette["field"], palette[ground]) >= EDGE_CONTRAST
+
+
+def test_the_dark_gives_every_colour_of_the_screen_anew() -> None:
+    assert list(style.SCREEN_IN_THE_DARK) == list(style.SCREEN)
+    assert luminance(style.SCREEN_IN_THE_DARK["paper"]) < luminance(style.SCREEN["ink"])
+
+
 @pytest.mark.parametrize(
     "colour",
     [
         *COLOURS.values(),
+        *style.SCREEN.values(),
+        *style.SCREEN_IN_THE_DARK.values(),
         *style.ZONE_COLOURS.values(),
         *style.EVIDENCE_COLOURS.values(),
         *(entry.colour for entry in band_table().styles.values()),

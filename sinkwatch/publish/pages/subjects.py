@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import events, geo, public, wording
-from sinkwatch.publish import frame, locations, nearby, sources
+from sinkwatch.publish import assets, frame, locations, nearby, sources
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
     from datetime import date
 
     from sinkwatch.model import Entry
+    from sinkwatch.publish.assets import Asset
     from sinkwatch.publish.nearby import Neighbour
     from sinkwatch.publish.publication import Publication
     from sinkwatch.publish.things import Thing
@@ -59,7 +60,7 @@ def pages(publication: Publication) -> dict[str, bytes]:
     things = publication.things
     nearby_of = nearby.gather(things.with_pages())
     history = publication.history.by_subject()
-    made: dict[str, bytes] = {}
+    made: dict[str, bytes] = {_sorting().path: _sorting().text.encode()}
     for thing in things.with_pages():
         kind = _STATE_OF[thing.folder.partition("/")[0]]
         entries = history.get((kind, thing.key), ())
@@ -68,6 +69,11 @@ def pages(publication: Publication) -> dict[str, bytes]:
         for sheet, said in _sheets(publication, each):
             made |= frame.render(publication, sheet, **said)
     return made
+
+
+def _sorting() -> Asset:
+    """Return what lets a reader put a list in another order."""
+    return assets.own("table.js", stem="table")
 
 
 def _page(
@@ -187,6 +193,7 @@ def _sheets(publication: Publication, listed: _List) -> Iterator[tuple[Sheet, di
             title=title,
             description=listed.description,
             section=listed.folder,
+            scripts=(_sorting(),),
         )
         first = (number - 1) * PER_PAGE
         yield (

@@ -24,6 +24,7 @@ from sinkwatch.packs import (
     subjects,
 )
 from sinkwatch.packs.comparing import digest_text
+from sinkwatch.publish import locations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -266,7 +267,8 @@ def _faults(folder: Path, said: Manifest, again: Mapping[str, bytes]) -> Iterato
                 f"{name}: has sha256 {digest_text(digest)}, its manifest says "
                 f"{digest_text(each.sha256)}{place}"
             )
-    held = {found.name for found in folder.iterdir()} - {manifest.FILE}
+    # On the published site the page that offers a pack lies beside its files.
+    held = {found.name for found in folder.iterdir()} - {manifest.FILE, locations.INDEX}
     additional = sorted(held - listed.keys())
     for name in additional[:_MOST_NAMED]:
         yield f"{name}: is no part of the pack"

@@ -325,6 +325,7 @@ class TestOutputs:
         (world.pack / "map.png").unlink()
         (world.pack / "letter.txt").write_text("mine")
         (world.pack / "more").mkdir()
+        (world.pack / "index.html").write_text("the page of the published site that offers it")
         verdict = world.verified()
         assert verdict.outcome is Outcome.DIFFERENT
         assert verdict.outputs == (

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "watch": ("sinkwatch.cli.job", "The scheduled job: one run a day, until stopped."),
     "serve": ("sinkwatch.cli.serve", "The sign-up service and the post, until stopped."),
     "publish": ("sinkwatch.cli.job", "Build the published site alone, from what is held."),
+    "rollback": ("sinkwatch.cli.job", "Switch the published site back to the release before."),
     "check": ("sinkwatch.cli.places", "What is known at a place, and why."),
     "assess": ("sinkwatch.cli.places", "Assess every row of a CSV or GeoParquet file."),
     "evidence": (

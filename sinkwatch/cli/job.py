@@ -1,4 +1,4 @@
-"""Commands of the scheduled job: run, watch, publish."""
+"""Commands of the scheduled job: run, watch, publish, rollback."""
 
 from __future__ import annotations
 
@@ -180,3 +180,22 @@ def publish(*, config_path: Path | None, as_json: bool) -> int:
         _print_packs(packs, site)
     has_trouble = any(intake.is_troubled(state) for state in findings.sources)
     return TROUBLED if has_trouble or (packs and packs.failed) else DONE
+
+
+@click.command()
+@options.config
+@options.as_json
+def rollback(*, config_path: Path | None, as_json: bool) -> None:
+    """Switch the published site back to the release before the present one."""
+    from sinkwatch.publish import release
+    from sinkwatch.services import open_services
+
+    services = open_services(config_path)
+    with services.lock():
+        back = release.rollback(services.settings.maps_folder)
+    page = back.path / "index.html"
+    if as_json:
+        options.echo_json({"release": back.release, "map": str(page), "n_files": back.n_kept})
+        return
+    click.echo(f"Release {back.release} is published again: {page}")
+    click.echo("The next run or `sinkwatch publish` makes a new one from what is held then")

@@ -6,21 +6,24 @@ import errno
 import hashlib
 import json
 import os
+import random
+import shutil
 import stat
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sinkwatch.errors import StoreError
+from sinkwatch.errors import DataError, StoreError
 from sinkwatch.publish import release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 def _site(version: int, *, n_files: int = 3) -> dict[str, bytes]:
@@ -332,3 +335,214 @@ def test_the_bytes_of_files_that_lie_ready_are_never_held(tmp_path: Path) -> Non
     finally:
         tracemalloc.stop()
     assert peak < 4_000_000
+
+
+# ── What has not changed is kept ─────────────────────────────────────────────────────────────
+
+
+def _counts(written: release.Written) -> tuple[int, int]:
+    return written.n_written, written.n_kept
+
+
+def test_only_what_has_changed_is_written(tmp_path: Path) -> None:
+    assert _counts(release.write(_site(1), tmp_path)) == (3, 0)
+    before = (tmp_path / "current").resolve()
+    changed = _site(1) | {"index.html": b"new", "news.html": b"more"}
+    written = release.write(changed, tmp_path)
+    assert _counts(written) == (2, 2)
+    after = (tmp_path / "current").resolve()
+    assert (after / "data" / "1.csv").samefile(before / "data" / "1.csv")
+    assert not (after / "index.html").samefile(before / "index.html")
+    assert (before / "index.html").read_bytes() == b"version 1 of index.html"
+    assert {path: _read(after)[path] for path in changed} == changed
+    assert _is_whole(_read(after))
+    assert _counts(release.write(changed, tmp_path)) == (0, 4)  # nothing new for readers
+    assert _counts(release.write(_site(1), tmp_path)) == (0, 3)  # a release that was kept
+
+
+def _torn(placed: Path) -> None:
+    placed.write_bytes(b"torn")
+
+
+def _linked_elsewhere(placed: Path) -> None:
+    twin = placed.parents[4] / "twin.csv"
+    placed.rename(twin)
+    placed.symlink_to(twin)
+
+
+@pytest.mark.parametrize("damage", [_torn, Path.unlink, _linked_elsewhere])
+def test_a_damaged_file_is_not_carried_over(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    release.write(_site(1), tmp_path / "maps")
+    damage((tmp_path / "maps" / "current").resolve() / "data" / "1.csv")
+    written = release.write(_site(1) | {"index.html": b"new"}, tmp_path / "maps")
+    assert _counts(written) == (2, 1)
+    assert not (written.path / "data" / "1.csv").is_symlink()
+    assert _is_whole(_read(written.path / "."))
+
+
+@pytest.mark.parametrize("manifest", [b"", b"[1]", b"\xff", b"{" * 9, b'{"data/1.csv": 7}', None])
+def test_without_a_manifest_that_can_be_read_all_is_written(
+    tmp_path: Path, manifest: bytes | None
+) -> None:
+    path = release.write(_site(1), tmp_path).path / "manifest.json"
+    path.unlink() if manifest is None else path.write_bytes(manifest)
+    written = release.write(_site(1) | {"index.html": b"new"}, tmp_path)
+    assert _counts(written) == (3, 0)
+    assert _is_whole(_read(written.path / "."))
+
+
+def test_where_links_are_impossible_what_is_kept_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = release.write(_site(1), tmp_path).path.resolve()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))
+
+    monkeypatch.setattr(os, "link", refuse)
+    written = release.write(_site(1) | {"index.html": b"new"}, tmp_path)
+    copy = written.path / "data" / "1.csv"
+    assert _is_whole(_read(written.path / "."))
+    assert not copy.samefile(before / "data" / "1.csv")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o644
+
+
+def test_a_file_made_ready_again_is_kept_from_the_release_before(
+    tmp_path: Path, ready: Files
+) -> None:
+    release.write(_site(1), tmp_path, ready)
+    before = (tmp_path / "current").resolve() / "sites" / "mill-lane" / "map.png"
+    source = ready["sites/mill-lane/map.png"].path
+    source.unlink()
+    source.write_bytes(b"the map.png")
+    written = release.write(_site(2), tmp_path, ready)
+    assert _counts(written) == (3, 2)
+    assert (written.path / "sites" / "mill-lane" / "map.png").samefile(before)
+
+
+# ── Going back ───────────────────────────────────────────────────────────────────────────────
+
+
+def _shown(folder: Path) -> bytes:
+    return (folder / "current" / "index.html").read_bytes()
+
+
+def test_going_back_shows_the_release_before_and_then_the_one_before_that(tmp_path: Path) -> None:
+    names = [release.write(_site(version), tmp_path).release for version in range(3)]
+    back = release.rollback(tmp_path)
+    assert (back.release, back.changed, back.path) == (names[1], True, tmp_path / "current")
+    assert _counts(back) == (0, 3)
+    assert (tmp_path / "current").readlink() == Path("releases", names[1])
+    assert _shown(tmp_path) == b"version 1 of index.html"
+    assert release.rollback(tmp_path).release == names[0]
+    assert _released(tmp_path) == set(names)
+
+
+def test_after_going_back_a_new_release_follows_as_usual(tmp_path: Path) -> None:
+    names = [release.write(_site(version), tmp_path).release for version in range(5)]
+    release.rollback(tmp_path)
+    new = release.write(_site(9), tmp_path)
+    assert (_shown(tmp_path), new.changed) == (b"version 9 of index.html", True)
+    # The release that was left goes first, and what was shown before the new one comes again.
+    assert _released(tmp_path) == {*names[:4], new.release}
+    assert release.rollback(tmp_path).release == names[3]
+    assert release.write(_site(9), tmp_path).release == new.release
+    assert _shown(tmp_path) == b"version 9 of index.html"
+
+
+def test_a_damaged_release_is_never_gone_back_to(tmp_path: Path) -> None:
+    names = [release.write(_site(version), tmp_path).release for version in range(3)]
+    (tmp_path / "releases" / names[1] / "data" / "1.csv").write_bytes(b"torn")
+    assert release.rollback(tmp_path).release == names[0]
+    assert _is_whole(_read(tmp_path / "current" / "."))
+
+
+@pytest.mark.parametrize("n_releases", [0, 1])
+def test_with_no_release_before_there_is_no_going_back(tmp_path: Path, n_releases: int) -> None:
+    for version in range(n_releases):
+        release.write(_site(version), tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DataError, match="no whole release is kept beside the present one"):
+        release.rollback(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_going_back_in_a_read_only_folder_gives_one_line(tmp_path: Path) -> None:
+    for version in range(2):
+        release.write(_site(version), tmp_path)
+    (tmp_path / "current").unlink()
+    (tmp_path / "current").mkdir()
+    with pytest.raises(StoreError, match="directory"):
+        release.rollback(tmp_path)
+
+
+# ── Killed while it works ────────────────────────────────────────────────────────────────────
+
+DELIVER_FOR_EVER = """
+import sys
+from pathlib import Path
+from sinkwatch.publish import release
+def site(version):
+    return {f"page/{i}.html": f"{i} {version if i % 2 else 0}".encode() for i in range(30)}
+print("ready", flush=True)
+version = int(sys.argv[2])
+while True:
+    version = 3 - version
+    release.write(site(version), Path(sys.argv[1]))
+"""
+
+
+def _visit(folder: Path) -> bytes:
+    """Read as a visitor does who follows the link once; every file must be as listed."""
+    seen = (folder / "current").resolve(strict=True)
+    manifest = (seen / "manifest.json").read_bytes()
+    listed = json.loads(manifest)
+    assert len(listed) == 30
+    for path, digest in listed.items():
+        assert hashlib.sha256((seen / path).read_bytes()).hexdigest() == digest, path
+    return manifest
+
+
+def _visit_until_killed(folder: Path, version: int, delay_s: float) -> set[bytes]:
+    """Visit while a child writes, then kill it without warning and visit once more."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", DELIVER_FOR_EVER, str(folder), str(version)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(release.__file__).parents[2])},
+    )
+    assert child.stdout is not None
+    try:
+        child.stdout.readline()
+        end, seen = time.monotonic() + delay_s, set()
+        while time.monotonic() < end:
+            seen.add(_visit(folder))
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    return seen | {_visit(folder)}
+
+
+def test_a_kill_at_any_moment_shows_visitors_nothing_but_whole_versions(tmp_path: Path) -> None:
+    n_kills = int(os.environ.get("SINKWATCH_TEST_PUBLISH_KILLS", "12"))
+    chance = random.Random(6)  # noqa: S311 - moments, not secrets
+    pages = [
+        {f"page/{i}.html": f"{i} {version if i % 2 else 0}".encode() for i in range(30)}
+        for version in (1, 2)
+    ]
+    manifests = [release.manifest_of(each) for each in pages]
+    release.write(pages[0], tmp_path)
+    seen = set()
+    for _ in range(n_kills):
+        present = (tmp_path / "current").resolve(strict=True)
+        for other in (tmp_path / "releases").iterdir():
+            if other != present:
+                shutil.rmtree(other)  # so that the child has a version to place, not to switch to
+        version = 1 + manifests.index((present / "manifest.json").read_bytes())
+        seen |= _visit_until_killed(tmp_path, version, chance.uniform(0, 0.04))
+    assert seen == set(manifests)
+    release.write({"index.html": b"after"}, tmp_path)
+    assert _shown(tmp_path) == b"after"
+    assert not [name for name in _released(tmp_path) if name.startswith(".")]

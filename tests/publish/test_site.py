@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import os
+import posixpath
 import re
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sinkwatch.errors import ConfigError
-from sinkwatch.publish import assets, site
+from sinkwatch.publish import assets, locations, site
 from tests.publish.builders import CONTACT, HOSTILE_SHOWN
 
 if TYPE_CHECKING:
@@ -55,9 +57,31 @@ def test_building_again_gives_the_same_bytes(findings: Findings, pages: dict[str
 
 def test_the_site_has_the_pages_the_files_and_the_licence(pages: dict[str, bytes]) -> None:
     assert list(pages) == sorted(pages)
-    assert {path for path in pages if not path.startswith(("assets/", "data/"))} == {
+    folders = {path.partition("/")[0] for path in pages if "/" in path}
+    assert folders == {
+        "accessibility",
+        "applications",
+        "assets",
+        "changes",
+        "check",
+        "corrections",
+        "data",
+        "feeds",
+        "method",
+        "privacy",
+        "reading",
+        "records",
+        "sites",
+        "status",
+        "timeline",
+    }
+    assert {path for path in pages if "/" not in path} == {
+        ".nojekyll",
+        "404.html",
         "index.html",
+        "llms.txt",
         "offline.html",
+        "robots.txt",
     }
     assert {path for path in pages if path.startswith("data/")} == {
         "data/LICENCES.txt",
@@ -65,6 +89,7 @@ def test_the_site_has_the_pages_the_files_and_the_licence(pages: dict[str, bytes
         "data/cases.csv",
         "data/dictionary.csv",
         "data/flagged.csv",
+        "data/index.html",
         "data/postcodes.csv",
         "data/sinkholes.csv",
         "data/sinkholes.geojson",
@@ -81,11 +106,21 @@ def test_an_asset_is_named_by_what_it_holds_and_every_link_finds_its_file(
     for path, content in pages.items():
         if path.endswith((".js", ".css")):
             assert hashlib.sha256(content).hexdigest()[:12] in path
-    linked = re.findall(r'(?:src|href)="((?:assets|data)/[^"]+)"', pages["index.html"].decode())
-    assert len(linked) >= 7
-    assert {path for path in linked if path.startswith("assets/")} <= set(pages)
-    unlinked = {path for path in pages if path.startswith("assets/")} - set(linked)
-    assert unlinked == {assets.LEAFLET_LICENCE}
+    linked = {path for each in pages for path in _links_of(pages, each)}
+    assert linked - set(pages) == set()
+    assert {path for path in pages if path.startswith("assets/")} - linked == {
+        assets.LEAFLET_LICENCE
+    }
+
+
+def _links_of(pages: dict[str, bytes], path: str) -> set[str]:
+    """Return what a page links within the site, as paths from its top."""
+    if not path.endswith(".html") or path == locations.ONE_FILE:
+        return set()
+    text = html.unescape(pages[path].decode())
+    links = re.findall(r'(?:src|href)="([^":#?]+)"', text)
+    top = "/" + posixpath.dirname(path)  # the page of what is not found names all from the top
+    return {posixpath.normpath(posixpath.join(top, each)).removeprefix("/") for each in links}
 
 
 def test_style_sheets_fetch_nothing(pages: dict[str, bytes]) -> None:

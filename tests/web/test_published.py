@@ -75,8 +75,13 @@ def test_a_new_release_is_served_from_the_moment_it_is_current(service: Service)
         "//etc/passwd",
         "/%2fetc/passwd",
         "/data//LICENCES.txt",
-        "/data/",
-        "/data",
+        "//",
+        "//records",
+        "//evil.example/records",
+        "/records//",
+        "/records/..",
+        "/records\\",
+        "/\\records",
         "/.hidden",
         "/index.html/",
         "/index.html%00.txt",
@@ -108,3 +113,71 @@ def test_nothing_but_a_file_of_the_release_is_found(watched: Service, path: str)
 def test_nothing_is_written_to_the_site(watched: Service) -> None:
     answer = watched.post("/index.html", {"a": "b"})
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+# ── Folders with a page of their own ─────────────────────────────────────────────────────────
+
+FOLDERS = {
+    "index.html": b"home",
+    "records/index.html": b"all records",
+    "records/RS001/index.html": b"one record",
+    "data/only.csv": b"a,b",
+}
+
+
+@pytest.fixture
+def with_folders(service: Service) -> Service:
+    site.write(FOLDERS, service.services.settings.maps_folder)
+    return service
+
+
+def test_a_folder_stands_for_its_page(with_folders: Service) -> None:
+    for path, said in (
+        ("/", b"home"),
+        ("/records/", b"all records"),
+        ("/records/RS001/", b"one record"),
+        ("/records/RS001/index.html", b"one record"),
+    ):
+        answer = with_folders.get(path)
+        assert (answer.status_code, answer.content) == (200, said), path
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        again = with_folders.get(path, **{"If-None-Match": answer.headers["ETag"]})
+        assert again.status_code == 304
+    for path in ("/data/", "/data", "/records/RS002/"):
+        assert with_folders.get(path).status_code == 404, path
+    assert with_folders.get("/" + "/".join("a" * 2000)).status_code == 404
+
+
+def test_a_folder_without_its_slash_moves_to_the_one_with_it(with_folders: Service) -> None:
+    with with_folders.client() as client:
+        for path, place in (
+            ("/records", "records/"),
+            ("/records/RS001?next=//evil.example", "RS001/"),
+        ):
+            for method in ("GET", "HEAD"):
+                answer = client.request(method, path, follow_redirects=False)
+                assert (answer.status_code, answer.headers["Location"]) == (308, place)
+                assert answer.content == b""
+                policy = answer.headers["Content-Security-Policy"]
+                assert policy == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_each_kind_of_file_is_named_and_a_part_of_one_can_be_asked_for(service: Service) -> None:
+    kinds = {
+        "news.atom": "application/atom+xml",
+        "sitemap.xml": "application/xml",
+        "ground.pmtiles": "application/vnd.pmtiles",
+        "site.webmanifest": "application/manifest+json",
+        "data/index.json": "application/json",
+    }
+    hidden = {".nojekyll": b""}
+    site.write(dict.fromkeys(kinds, b"0123456789") | hidden, service.services.settings.maps_folder)
+    for path, kind in kinds.items():
+        answer = service.get(f"/{path}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, kind), path
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy == "default-src 'none'; frame-ancestors 'none'"
+    part = service.get("/ground.pmtiles", Range="bytes=2-4")
+    assert (part.status_code, part.content) == (206, b"234")
+    assert part.headers["Content-Range"] == "bytes 2-4/10"
+    assert service.get("/.nojekyll").status_code == 404

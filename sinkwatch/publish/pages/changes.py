@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
+
+from sinkwatch.publish import feeds, frame, locations
+from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
     from sinkwatch.publish.publication import Publication
@@ -10,7 +14,7 @@ if TYPE_CHECKING:
 
 def pages(publication: Publication) -> dict[str, bytes]:
     """
-    Make them.
+    Make the page of changes.
 
     Parameters
     ----------
@@ -22,5 +26,13 @@ def pages(publication: Publication) -> dict[str, bytes]:
     pages
         By path inside the site.
     """
-    del publication
-    return {}
+    area = publication.findings.area.name
+    sheet = Sheet(
+        folder=locations.CHANGES,
+        template="changes.html",
+        title="What changed",
+        description=f"Every change of what is published about {area}, the newest first.",
+    )
+    told = feeds.told(publication)
+    days = [(day, list(each)) for day, each in groupby(told, key=lambda each: each.entry.on)]
+    return frame.render(publication, sheet, days=days, began_on=publication.history.began_on)

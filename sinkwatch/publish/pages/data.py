@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sinkwatch import public
+from sinkwatch.publish import downloads, frame, locations
+from sinkwatch.publish.frame import Sheet
+
 if TYPE_CHECKING:
     from sinkwatch.publish.publication import Publication
 
 
 def pages(publication: Publication) -> dict[str, bytes]:
     """
-    Make them.
+    Make the page that lists the files.
 
     Parameters
     ----------
@@ -22,5 +26,12 @@ def pages(publication: Publication) -> dict[str, bytes]:
     pages
         By path inside the site.
     """
-    del publication
-    return {}
+    sheet = Sheet(
+        folder=locations.DATA,
+        template="data.html",
+        title="Downloads",
+        description=f"The facts published about {publication.findings.area.name}, as files.",
+    )
+    files = downloads.gather(publication.findings)
+    said = {"downloads": files, "rounded_to_m": public.ROUNDED_TO_M}
+    return frame.render(publication, sheet, **said)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from sinkwatch.publish import assets, frame, locations, shards
+from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
     from sinkwatch.publish.publication import Publication
 
+_ASKS: Final = {"connect-src": ("'self'",)}
+
 
 def pages(publication: Publication) -> dict[str, bytes]:
     """
-    Make them.
+    Make the page, and the files that it answers from.
 
     Parameters
     ----------
@@ -22,5 +28,25 @@ def pages(publication: Publication) -> dict[str, bytes]:
     pages
         By path inside the site.
     """
-    del publication
-    return {}
+    script = assets.own("lookup.js", stem="lookup")
+    files = shards.by_outcode(publication)
+    sheet = Sheet(
+        folder=locations.LOOK_UP,
+        template="lookup.html",
+        title="Look up a postcode, a street or a grid reference",
+        description=(
+            f"What the public records we hold say about a place around "
+            f"{publication.findings.area.name}, found in your own browser."
+        ),
+        # Its words are the same in every edition; what changes is in the files that it reads.
+        changed_on=publication.history.began_on,
+        scripts=(script,),
+        policy=_ASKS,
+    )
+    outcodes = [PurePosixPath(path).stem for path in files]
+    return {
+        **frame.render(publication, sheet, outcodes=outcodes, near_m=f"{shards.NEAR_M:g}"),
+        script.path: script.text.encode(),
+        shards.STREETS: shards.streets(publication.findings),
+        **files,
+    }

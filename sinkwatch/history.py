@@ -62,10 +62,15 @@ def _entry(transition: Transition, parameters: Parameters) -> Entry | None:
         kind=change.kind,
         subject=change.subject,
         version=change.version,
-        title=wording.clean(title),
-        happened=wording.clean(happened),
+        title=_public(title),
+        happened=_public(happened),
         is_first=change.before is None and change.kind in _FIRST and change.is_baseline,
     )
+
+
+def _public(text: str) -> str:
+    """Clean what councils wrote, and mask what tells of people."""
+    return wording.mask_personal_data(wording.clean(text))
 
 
 def _told(change: Change, transition: Transition, parameters: Parameters) -> tuple[str, str] | None:

@@ -32,7 +32,7 @@ RECORD = {
 APPLICATION = {
     "reference": "A/1",
     "authority": "North Yorkshire",
-    "address": "North Road\u202e",
+    "address": "North Road\u202e, 01765 123456",
     "description": "Homes",
     "status": "undecided",
     "status_text": "Pending",
@@ -114,7 +114,7 @@ def test_an_application_is_told_as_in_the_alerts_and_cleaned(parameters: Paramet
     new = a_transition(events.APPLICATION, None, APPLICATION)
     assert told(parameters, new) == [
         (
-            "A/1, North Road",
+            "A/1, North Road, [removed]",
             'A planning application has been submitted. Its status is "Pending".',
         )
     ]

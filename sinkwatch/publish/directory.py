@@ -63,7 +63,9 @@ def _folders(pages: Mapping[str, bytes]) -> list[str]:
 def _plain_index(publication: Publication, pages: Mapping[str, bytes]) -> bytes:
     site = publication.imprint.public_url
     base = f"{site}/" if site else ""
-    listed = [(title, locations.page_in(folder)) for title, folder in _MENU]
+    listed = [
+        (title, locations.page_in(folder)) for title, folder in (*frame.NAVIGATION, *frame.FOOTING)
+    ]
     named = [f"- [{title}]({base}{path})" for title, path in listed if path in pages]
     files = [path for path in sorted(pages) if path.startswith(("data/", "feeds/all."))]
     kept = [f"- [{path}]({base}{path})" for path in files if not path.endswith(".html")]
@@ -79,9 +81,6 @@ def _plain_index(publication: Publication, pages: Mapping[str, bytes]) -> bytes:
         "\n".join(kept),
     ]
     return ("\n\n".join(part for part in parts if part) + "\n").encode()
-
-
-_MENU = (*frame.NAVIGATION, *frame.FOOTING)
 
 
 def _not_found(publication: Publication) -> bytes:

@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from sinkwatch import events, public, wording
-from sinkwatch.publish import frame, geojson, locations
+from sinkwatch import events, wording
+from sinkwatch.publish import frame, geojson, locations, nearby
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 ALL_ATOM: Final = f"{locations.FEEDS}/all.atom"
 ALL_GEOJSON: Final = f"{locations.FEEDS}/all.geojson"
 
-NEAR_M: Final = 500.0
-"""How near a site a record or an application is told of in the site's feed, metres."""
-
 _NEWEST: Final = 100
+_FOLDER_OF: Final = {
+    events.SINKHOLE: locations.of_record,
+    events.SITE: locations.of_site,
+    events.APPLICATION: locations.of_application,
+}
+"""Where the page of a subject lies, by the kind of state under which it is recorded."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
@@ -93,7 +97,7 @@ def pages(publication: Publication) -> dict[str, bytes]:
         title="Feeds",
         description=f"Follow what changes around {area} in a feed reader.",
     )
-    said = {"sites": sorted(listed), "near_m": f"{NEAR_M:g}", "newest": _NEWEST}
+    said = {"sites": sorted(listed), "near_m": f"{nearby.WITHIN_M:g}", "newest": _NEWEST}
     return {**made, **frame.render(publication, sheet, **said)}
 
 
@@ -137,24 +141,18 @@ def _of_postcodes(entries: list[Entry]) -> Entry:
 
 
 def _shown(publication: Publication) -> dict[str, Thing]:
-    things = publication.things
-    return {each.anchor: each for each in (*things.records, *things.sites, *things.applications)}
+    return {thing.folder: thing for thing in publication.things.with_pages()}
 
 
 def _told(area: str, entry: Entry, shown: Mapping[str, Thing]) -> Told:
-    anchors = {events.SINKHOLE: "record", events.SITE: "site", events.APPLICATION: "application"}
-    folders = {
-        events.SINKHOLE: locations.of_record,
-        events.SITE: locations.of_site,
-        events.APPLICATION: locations.of_application,
-    }
-    kind = anchors.get(entry.kind, "")
-    thing = shown.get(public.anchor(kind, entry.subject)) if kind else None
+    folder_of = _FOLDER_OF.get(entry.kind)
+    folder = folder_of(entry.subject) if folder_of else ""
+    thing = shown.get(folder)
     parts = (area, entry.kind, entry.subject, entry.version, _moment(entry.at))
     return Told(
         uid=_urn(*parts),
         entry=entry,
-        folder=folders[entry.kind](entry.subject) if thing else "",
+        folder=thing.folder if thing else "",
         geometry=thing.geometry if thing else None,
     )
 
@@ -164,7 +162,7 @@ def _concerns(told_of: Told, site_id: str, shape: BaseGeometry | None) -> bool:
         return told_of.entry.subject == site_id
     if shape is None or told_of.geometry is None:
         return False
-    return bool(shape.distance(told_of.geometry) <= NEAR_M)
+    return bool(shape.distance(told_of.geometry) <= nearby.WITHIN_M)
 
 
 def _urn(*parts: str) -> str:

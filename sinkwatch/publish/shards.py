@@ -11,10 +11,10 @@ import numpy as np
 
 from sinkwatch import gazetteer, public, wording
 from sinkwatch.model import Band, PlaceKind
-from sinkwatch.publish import locations
+from sinkwatch.publish import locations, nearby
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import geopandas as gpd
     from numpy.typing import NDArray
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from sinkwatch.model import Findings
     from sinkwatch.public import Row
     from sinkwatch.publish.publication import Publication
-    from sinkwatch.publish.things import Thing
-
-NEAR_M: Final = 500.0
-"""How far from a postcode's centre things are listed, and a street is given a postcode, metres."""
 
 STREETS: Final = f"{locations.LOOK_UP}/streets.json"
 """Path of the streets inside the site."""
@@ -133,7 +129,7 @@ def _answer(row: Row, centre: tuple[float, float, float], near: _Near) -> dict[s
     away_m = np.hypot(*(near.at - (easting, northing)).T)
     listed = sorted(
         (round(float(away_m[i]), 3), near.paths[i], int(i))
-        for i in np.flatnonzero(away_m <= NEAR_M)
+        for i in np.flatnonzero(away_m <= nearby.WITHIN_M)
     )
     return {
         "band": Band(int(public.number(row, "band") or 0)).key,
@@ -151,40 +147,19 @@ def _words(distance_m: float, of_postcode_m: float, of_thing_m: float) -> str:
 
 def _near(publication: Publication) -> _Near:
     placed = [
-        (folder, thing, thing.geometry)
-        for folder, thing in _subjects(publication)
+        (thing, thing.geometry)
+        for thing in publication.things.with_pages()
         if thing.geometry is not None
     ]
     return _Near(
-        paths=tuple(locations.page_in(folder) for folder, _, _ in placed),
+        paths=tuple(locations.page_in(thing.folder) for thing, _ in placed),
         titles=tuple(
             wording.trimmed(f"{thing.kind.capitalize()}: {thing.name}", _LONGEST)
-            for _, thing, _ in placed
+            for thing, _ in placed
         ),
-        at=np.array([(point.x, point.y) for _, _, point in placed]).reshape(-1, 2),
-        uncertainty_m=np.array([thing.uncertainty_m or 0.0 for _, thing, _ in placed]),
+        at=np.array([(point.x, point.y) for _, point in placed]).reshape(-1, 2),
+        uncertainty_m=np.array([thing.uncertainty_m or 0.0 for thing, _ in placed]),
     )
-
-
-def _subjects(publication: Publication) -> Iterator[tuple[str, Thing]]:
-    things = publication.things
-    folders = _folders(publication.findings)
-    for thing in (*things.records, *things.sites, *things.applications):
-        yield folders[thing.anchor], thing
-
-
-def _folders(findings: Findings) -> Mapping[str, str]:
-    """Return the folder of each subject's page by the id that it has on the map's page."""
-    records = map(str, findings.sinkholes["sinkhole_id"])
-    sites = (assessment.place.place_id for assessment in findings.sites)
-    applications = map(str, findings.applications["application_key"])
-    return {
-        **{public.anchor("record", key): locations.of_record(key) for key in records},
-        **{public.anchor("site", key): locations.of_site(key) for key in sites},
-        **{
-            public.anchor("application", key): locations.of_application(key) for key in applications
-        },
-    }
 
 
 def _centres(postcodes: gpd.GeoDataFrame) -> dict[str, tuple[float, float, float]]:
@@ -203,7 +178,7 @@ def _nearest(centres: Mapping[str, tuple[float, float, float]], at: tuple[float,
     """Return the postcode whose centre lies nearest; empty if none lies near."""
     away_m = {name: math.dist(centre[:2], at) for name, centre in centres.items()}
     found = min(away_m, key=lambda name: (away_m[name], name), default="")
-    return found if found and away_m[found] <= NEAR_M else ""
+    return found if found and away_m[found] <= nearby.WITHIN_M else ""
 
 
 def _bands(findings: Findings) -> dict[str, dict[str, str]]:

@@ -8,14 +8,14 @@ from sinkwatch.publish import things
 from sinkwatch.publish.pages import changes, data
 from sinkwatch.publish.publication import Imprint, Publication
 from tests.publish.builders import Page
-from tests.publish.test_feeds import ENTRY, POSTCODES, _edition
+from tests.publish.editions import ENTRY, POSTCODES, an_edition
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings
 
 
 def test_each_day_has_its_heading_and_each_change_its_page(findings: Findings) -> None:
-    made = changes.pages(_edition(findings, ENTRY, *POSTCODES))
+    made = changes.pages(an_edition(findings, ENTRY, *POSTCODES))
     page = Page(made["changes/index.html"].decode())
     assert "2026-11-20" in page.ids()
     links = [tag.attributes["href"] for tag in page.all("a")]
@@ -33,6 +33,6 @@ def test_an_empty_history_is_said(findings: Findings) -> None:
 
 
 def test_downloads_are_listed(findings: Findings) -> None:
-    page = Page(data.pages(_edition(findings))["data/index.html"].decode())
+    page = Page(data.pages(an_edition(findings))["data/index.html"].decode())
     links = [tag.attributes["href"] for tag in page.all("a")]
     assert {"../data/sinkholes.csv", "../data/LICENCES.txt", "../offline.html"} <= set(links)

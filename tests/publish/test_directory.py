@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sinkwatch.publish import directory
 from tests.publish.builders import Page
-from tests.publish.test_feeds import _edition, _read
+from tests.publish.editions import an_edition, as_xml
 
 if TYPE_CHECKING:
     from sinkwatch.model import Findings
@@ -15,27 +15,27 @@ PAGES = {"index.html": b"", "sites/b/index.html": b"", "data/a.csv": b"", "offli
 
 
 def test_site_map_lists_every_page_as_a_folder(findings: Findings) -> None:
-    made = directory.pages(_edition(findings, url="https://x.example/r"), PAGES)
-    found = [each.text for each in _read(made["sitemap.xml"]).iter() if each.tag.endswith("loc")]
+    made = directory.pages(an_edition(findings, url="https://x.example/r"), PAGES)
+    found = [each.text for each in as_xml(made["sitemap.xml"]).iter() if each.tag.endswith("loc")]
     assert found == ["https://x.example/r/", "https://x.example/r/sites/b/"]
     assert b"Sitemap: https://x.example/r/sitemap.xml\n" in made["robots.txt"]
 
 
 def test_without_an_address_there_is_no_site_map(findings: Findings) -> None:
-    made = directory.pages(_edition(findings), PAGES)
+    made = directory.pages(an_edition(findings), PAGES)
     assert set(made) == {".nojekyll", "404.html", "llms.txt", "robots.txt"}
     assert b"Sitemap" not in made["robots.txt"]
 
 
 def test_plain_index_lists_pages_and_files_that_are_there(findings: Findings) -> None:
-    text = directory.pages(_edition(findings), PAGES)["llms.txt"].decode()
+    text = directory.pages(an_edition(findings), PAGES)["llms.txt"].decode()
     assert "- [Map](index.html)" in text
     assert "- [data/a.csv](data/a.csv)" in text
     assert "Timeline" not in text
 
 
 def test_not_found_links_from_the_root_of_the_site(findings: Findings) -> None:
-    made = directory.pages(_edition(findings, url="https://x.example/r"), PAGES)
+    made = directory.pages(an_edition(findings, url="https://x.example/r"), PAGES)
     links = [tag.attributes["href"] for tag in Page(made["404.html"].decode()).all("a", "link")]
     assert all(link.startswith("/r/") for link in links)
     assert "/r/records/index.html" in links

@@ -16,7 +16,7 @@ import shapely
 
 from sinkwatch import wording
 from sinkwatch.model import Band
-from sinkwatch.publish import shards, things
+from sinkwatch.publish import nearby, shards, things
 from sinkwatch.publish.pages import lookup
 from sinkwatch.publish.publication import Imprint, Publication
 from tests.publish.builders import HOSTILE, Page, with_nothing
@@ -143,7 +143,7 @@ def test_streets_know_their_nearest_postcode(findings: Findings, made: dict[str,
         if street["postcode"]:
             assert away[street["postcode"]] <= away.min() + 2 * ROUNDED_M
         else:
-            assert away.min() > shards.NEAR_M - ROUNDED_M
+            assert away.min() > nearby.WITHIN_M - ROUNDED_M
             unnear += 1
     assert 0 < unnear < len(streets)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch.publish import assets, frame, locations, shards
+from sinkwatch.publish import assets, frame, locations, nearby, shards
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def pages(publication: Publication) -> dict[str, bytes]:
     )
     outcodes = [PurePosixPath(path).stem for path in files]
     return {
-        **frame.render(publication, sheet, outcodes=outcodes, near_m=f"{shards.NEAR_M:g}"),
+        **frame.render(publication, sheet, outcodes=outcodes, near_m=f"{nearby.WITHIN_M:g}"),
         script.path: script.text.encode(),
         shards.STREETS: shards.streets(publication.findings),
         **files,

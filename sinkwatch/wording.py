@@ -153,7 +153,10 @@ _PERSON: Final = re.compile(
     rf"(?:(?:van|von|der|de|la|le|du)\s+)*{_WORD}(?:\s+{_WORD}){{0,2}}"
 )
 _MASK: Final = "[removed]"
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""And their full-width forms, which spreadsheets set up for East Asia read alike."""
+
+_BREAKS: Final = ("\t", "\r", "\n")
 
 
 def distance_text(distance_m: float) -> str:
@@ -512,4 +515,5 @@ def spreadsheet_cell(text: str) -> str:
     text
         With an apostrophe before it if a spreadsheet would calculate it.
     """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    is_read = text.startswith(_BREAKS) or text.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{text}" if is_read else text

@@ -279,7 +279,10 @@ def test_a_trimmed_text_is_never_too_long(text: str, most: int) -> None:
     assert len(wording.trimmed(text, most)) <= most
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "start",
+    ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0@", "\uff1d", "\uff0b", "\uff0d", "\uff20"],
+)
 def test_a_cell_that_a_spreadsheet_would_calculate_gets_an_apostrophe(start: str) -> None:
     assert wording.spreadsheet_cell(f"{start}1+1") == f"'{start}1+1"
 

@@ -9,17 +9,18 @@ from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
+from sinkwatch.publish import hosting, release
+from sinkwatch.publish.locations import INDEX
 from sinkwatch.web import gate
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-CURRENT: Final = "current"
-INDEX: Final = "index.html"
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PART: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """What a file of the site may be called; no other name is even looked for."""
@@ -31,25 +32,16 @@ _META: Final = re.compile(
     rb'<meta http-equiv="Content-Security-Policy" content="([^"]{1,4000})">', re.ASCII
 )
 _HEAD_BYTES: Final = 8_000
-_NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
-
-_TYPES: Final = {
-    ".atom": "application/atom+xml",
-    ".css": "text/css; charset=utf-8",
-    ".csv": "text/csv; charset=utf-8",
-    ".geojson": "application/geo+json",
-    ".gpkg": "application/geopackage+sqlite3",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".pdf": "application/pdf",
-    ".pmtiles": "application/vnd.pmtiles",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-    ".webmanifest": "application/manifest+json",
-    ".xml": "application/xml",
+_NOTHING: Final = "default-src 'none'"
+_OF_KIND: Final = {
+    # A drawing that is opened by itself has its colours in it; it needs nothing else.
+    ".svg": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
 }
+"""What a file that is no page may load, where that is not nothing."""
+
+_UNWANTED: Final = re.compile(r"q=0(?:\.0{0,3})?")
+_EFFORT: Final = 6
+"""Of gzip: beyond it, time doubles for a hundredth of the size."""
 
 
 class Published:
@@ -63,7 +55,7 @@ class Published:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._current = folder / CURRENT
+        self._current = folder / release.CURRENT
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a file of the present release."""
@@ -74,36 +66,64 @@ class Published:
         if not self._current.is_dir():
             raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "3600"})
         parts = _parts(scope["path"])
-        file = self._file(parts)
-        scope[gate.SHOWN] = scope["path"]  # the name of a public file: it holds no token
-        if file.name != parts[-1]:
-            # The last part alone, seen from the folder it stands in: no host can be read from it,
-            # and it is right behind a proxy that serves the site below a path of its own.
-            await Response(None, HTTPStatus.PERMANENT_REDIRECT, _moved(parts[-1]))(
-                scope, receive, send
-            )
-            return
-        # Starlette's own answer, since it knows of `If-None-Match` and of parts of a file.
-        response = StaticFiles(directory=file.parent).file_response(file, file.stat(), scope)
-        response.headers["Content-Security-Policy"] = _policy(file)
-        response.headers["Cache-Control"] = "no-cache"
-        if response.status_code == HTTPStatus.OK:
-            response.headers["Content-Type"] = _TYPES.get(file.suffix, "application/octet-stream")
-        await response(scope, receive, send)
-
-    def _file(self, parts: list[str]) -> Path:
-        """
-        Return the file of a path, which leaves the release neither by dots nor by a link.
-
-        A folder that has a page of its own stands for that page.
-        """
         # Resolved once, so that a switch to a newer release meanwhile mixes nothing.
-        release = self._current.resolve()
-        asked = release.joinpath(PurePosixPath(*parts))
-        file = (asked / INDEX if asked.is_dir() else asked).resolve()
-        if not file.is_relative_to(release) or not file.is_file():
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        return file
+        top = self._current.resolve()
+        file = _file(top, parts)
+        scope[gate.SHOWN] = scope["path"]  # the name of a public file: it holds no token
+        if file.name == parts[-1]:
+            answer = _answer(file, file.relative_to(top).as_posix(), scope)
+        else:
+            answer = Response(None, HTTPStatus.PERMANENT_REDIRECT, _moved(parts))
+        await answer(scope, receive, send)
+
+
+def _file(top: Path, parts: list[str]) -> Path:
+    """
+    Return the file of a path, which leaves the release neither by dots nor by a link.
+
+    A folder that has a page of its own stands for that page.
+    """
+    asked = top.joinpath(PurePosixPath(*parts))
+    file = (asked / INDEX if asked.is_dir() else asked).resolve()
+    if not file.is_relative_to(top) or not file.is_file():
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return file
+
+
+def _answer(file: Path, path: str, scope: Scope) -> ASGIApp:
+    """Return what answers with a file, in as few bytes as the client can read."""
+    state = file.stat()
+    # Starlette's own answer, since it knows of `If-None-Match` and of parts of a file.
+    response = StaticFiles(directory=file.parent).file_response(file, state, scope)
+    headers = response.headers
+    for name, value in hosting.headers_of(path).items():
+        headers[name] = value
+    headers[hosting.POLICY] = f"{_policy(file)}; {headers[hosting.POLICY]}"
+    if response.status_code != HTTPStatus.NOT_MODIFIED:
+        headers["Content-Type"] = hosting.KINDS.get(file.suffix, hosting.ANY_KIND)
+    if file.suffix not in hosting.COMPRESSED or state.st_size < hosting.LEAST_COMPRESSED:
+        return response
+    if _takes_gzip(Headers(scope=scope)):
+        # The same content in other bytes: good enough to keep a copy by, not to join parts by.
+        headers["ETag"] = f"W/{headers['ETag']}"
+        if response.status_code != HTTPStatus.NOT_MODIFIED:
+            # Whoever guesses at a secret from the length of what is compressed finds none in these
+            # files: they are the same for everyone. The pages of the service, which hold what is
+            # one reader's own beside what a stranger may have typed, are never compressed.
+            return GZipMiddleware(response, minimum_size=0, compresslevel=_EFFORT)
+    headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+def _takes_gzip(headers: Headers) -> bool:
+    """Tell whether a client reads gzip; who asks for a part is given one of the file itself."""
+    if "range" in headers:
+        return False
+    named = (each.partition(";") for each in headers.get("accept-encoding", "").split(","))
+    return any(
+        name.strip() == "gzip" and not _UNWANTED.fullmatch(weight.replace(" ", ""))
+        for name, _, weight in named
+    )
 
 
 def _parts(path: str) -> list[str]:
@@ -116,18 +136,18 @@ def _parts(path: str) -> list[str]:
     return parts
 
 
-def _moved(name: str) -> dict[str, str]:
-    return {
-        "Location": f"{name}/",
-        "Content-Security-Policy": _NOTHING,
-        "Cache-Control": "no-cache",
-    }
+def _moved(parts: list[str]) -> dict[str, str]:
+    # The last part alone, seen from the folder it stands in: no host can be read from it, and it
+    # is right behind a proxy that serves the site below a path of its own.
+    headers = hosting.headers_of("/".join([*parts, ""]))
+    policy = f"{_NOTHING}; {headers[hosting.POLICY]}"
+    return {**headers, hosting.POLICY: policy, "Location": f"{parts[-1]}/"}
 
 
 def _policy(file: Path) -> str:
-    """Return what a file may load: a page what its own rule says, anything else nothing."""
+    """Return what a file may load: a page what its own rule says, others next to nothing."""
     if file.suffix != ".html":
-        return _NOTHING
+        return _OF_KIND.get(file.suffix, _NOTHING)
     return _policy_of_page(file, file.stat().st_mtime_ns)
 
 
@@ -136,6 +156,4 @@ def _policy_of_page(file: Path, changed_ns: int) -> str:
     del changed_ns  # a file that is written anew is read anew
     with file.open("rb") as page:
         found = _META.search(page.read(_HEAD_BYTES))
-    if found is None:
-        return _NOTHING
-    return f"{html.unescape(found[1].decode('ascii'))}; frame-ancestors 'none'"
+    return _NOTHING if found is None else html.unescape(found[1].decode("ascii"))

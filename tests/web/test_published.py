@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sinkwatch.publish import site
+from sinkwatch.publish import hosting, site
+from sinkwatch.web import headers
 from tests.web.service import HOST
 
 if TYPE_CHECKING:
@@ -181,3 +182,122 @@ def test_each_kind_of_file_is_named_and_a_part_of_one_can_be_asked_for(service: 
     assert (part.status_code, part.content) == (206, b"234")
     assert part.headers["Content-Range"] == "bytes 2-4/10"
     assert service.get("/.nojekyll").status_code == 404
+
+
+# ── Fewer bytes for those who can read them ──────────────────────────────────────────────────
+
+LONG = b"<p>" + b"gypsum " * 200
+
+
+@pytest.fixture
+def with_kinds(service: Service) -> Service:
+    files = {
+        "index.html": LONG,
+        "short.html": LONG[: hosting.LEAST_COMPRESSED - 1],
+        "long.css": b"x" * 300_000,
+        "map.png": LONG,
+    }
+    site.write(files, service.services.settings.maps_folder)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [
+        ("gzip", True),
+        ("gzip;q=0.5, br", True),
+        ("br,gzip ; q=0.001", True),
+        ("", False),
+        ("identity", False),
+        ("br, *", False),
+        ("gzip;q=0", False),
+        ("gzip ; q=0.000, identity", False),
+        ("gzipped", False),
+        (";;,,gzip;q=", True),
+    ],
+)
+def test_only_who_says_so_is_sent_gzip(
+    with_kinds: Service, accepted: str, *, is_compressed: bool
+) -> None:
+    answer = with_kinds.get("/", **{"Accept-Encoding": accepted})
+    assert answer.headers.get("Content-Encoding") == ("gzip" if is_compressed else None)
+    assert answer.headers.get_list("Vary") == ["Accept-Encoding"]
+    assert answer.headers["ETag"].startswith('W/"' if is_compressed else '"')
+    assert answer.content == LONG
+
+
+def test_what_is_short_or_packed_already_is_sent_as_it_is(with_kinds: Service) -> None:
+    for path in ("/short.html", "/map.png"):
+        answer = with_kinds.get(path, **{"Accept-Encoding": "gzip"})
+        assert "Content-Encoding" not in answer.headers
+        assert "Vary" not in answer.headers
+        assert answer.headers["ETag"].startswith('"')
+    long = with_kinds.get("/long.css", **{"Accept-Encoding": "gzip"})
+    assert (long.headers["Content-Encoding"], len(long.content)) == ("gzip", 300_000)
+    assert long.num_bytes_downloaded < 3_000
+
+
+def test_a_part_is_one_of_the_file_itself_and_joined_to_no_compressed_copy(
+    with_kinds: Service,
+) -> None:
+    packed = with_kinds.get("/", **{"Accept-Encoding": "gzip"})
+    part = with_kinds.get("/", **{"Accept-Encoding": "gzip", "Range": "bytes=0-2"})
+    assert (part.status_code, part.content) == (206, b"<p>")
+    assert "Content-Encoding" not in part.headers
+    for mark, status in ((packed.headers["ETag"], 200), (part.headers["ETag"], 206)):
+        given = {"Accept-Encoding": "gzip", "Range": "bytes=0-2", "If-Range": mark}
+        assert with_kinds.get("/", **given).status_code == status
+
+
+def test_a_copy_is_good_however_it_was_sent_and_a_head_says_what_a_get_would(
+    with_kinds: Service,
+) -> None:
+    packed, plain = (
+        with_kinds.get("/", **{"Accept-Encoding": each}) for each in ("gzip", "identity")
+    )
+    for mark in (packed.headers["ETag"], plain.headers["ETag"]):
+        again = with_kinds.get("/", **{"Accept-Encoding": "gzip", "If-None-Match": mark})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["ETag"] == packed.headers["ETag"]
+        assert again.headers.get_list("Vary") == ["Accept-Encoding"]
+        assert "Content-Encoding" not in again.headers
+    with with_kinds.client(**{"Accept-Encoding": "gzip"}) as client:
+        long = client.head("/long.css")  # sent bit by bit: its length is not known before its end
+        assert (long.headers["Content-Encoding"], long.content) == ("gzip", b"")
+        head = client.head("/")  # by the same connection, in which nothing was left
+    for name in ("ETag", "Vary", "Content-Encoding", "Content-Length"):
+        assert head.headers[name] == packed.headers[name]
+
+
+def test_pages_that_hold_a_reader_s_own_are_never_compressed(watched: Service) -> None:
+    for path in ("/subscribe", "/m/link", "/u/token", "/confirm/token", "/why", "/nothing"):
+        answer = watched.get(path, **{"Accept-Encoding": "gzip"})
+        assert len(answer.content) > hosting.LEAST_COMPRESSED
+        assert "Content-Encoding" not in answer.headers, path
+
+
+# ── Who may frame a page, and read a file ────────────────────────────────────────────────────
+
+
+OF_A_DRAWING = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+"""It has its colours in it, and needs nothing else."""
+
+
+def test_a_page_below_embed_keeps_its_own_rule_and_may_stand_in_any_frame(
+    service: Service,
+) -> None:
+    page = b'<meta http-equiv="Content-Security-Policy" content="default-src \'self\'">'
+    files = {"embed/map/index.html": page, "index.html": page, "embed/map.svg": b"<svg/>"}
+    site.write(files, service.services.settings.maps_folder)
+    found = {
+        path: service.get(path).headers.get_list("Content-Security-Policy")
+        for path in ("/embed/map/", "/embed/map", "/", "/embed/map.svg", "/embed/", "/embed/no/")
+    }
+    assert found == {
+        "/embed/map/": ["default-src 'self'; frame-ancestors *"],
+        "/embed/map": ["default-src 'none'; frame-ancestors *"],
+        "/": ["default-src 'self'; frame-ancestors 'none'"],
+        "/embed/map.svg": [f"{OF_A_DRAWING}; frame-ancestors *"],
+        "/embed/": [headers.PAGE_POLICY],
+        "/embed/no/": [headers.PAGE_POLICY],
+    }

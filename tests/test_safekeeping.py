@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from sinkwatch.model import (
     SubscriptionId,
 )
 from sinkwatch.notify import addresses
+from sinkwatch.packs import keepsakes
 from sinkwatch.safekeeping import restoring
 from sinkwatch.store import Store, jobs, outbox, sqlite, subscribers, suppressions, tables
 from tests.conftest import NOW, Clock
@@ -169,6 +171,17 @@ def test_nothing_but_the_key_goes_along(home: Installation, tmp_path: Path) -> N
     copied = tmp_path / "usb" / "secret"
     assert copied.read_bytes() == home.services.secret()
     assert stat.S_IMODE(copied.stat().st_mode) == 0o600
+
+
+def test_dated_copies_of_the_map_go_along_and_come_back(home: Installation) -> None:
+    home.subscribe(ANNA)
+    day, folder = date(2026, 11, 20), keepsakes.folder_of(home.services)
+    keepsakes.keep(folder, {"embed/as-at/2026-11-20/map.png": b"as it was"})
+    made = safekeeping.back_up(home.services)
+    shutil.rmtree(folder)
+    safekeeping.restore(home.services, made.path)
+    (copy,) = keepsakes.upto(folder, day).values()
+    assert [ready.path.read_bytes() for ready in copy.values()] == [b"as it was"]
 
 
 def test_a_copy_says_itself_when_it_was_made(home: Installation, clock: Clock) -> None:

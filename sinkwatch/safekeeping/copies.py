@@ -58,7 +58,8 @@ def back_up(services: Services, folder: Path | None = None) -> BackUp:
     Copy the database while it is in use, check the copy, and drop the oldest ones.
 
     The key of the installation goes along: without it no link in a mail already sent would work,
-    and no hash of an address that must not be written to could be recognised. Nothing else does.
+    and no hash of an address that must not be written to could be recognised. So do the dated
+    copies of the map: they are public, and nothing could make them again. Nothing else does.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ def back_up(services: Services, folder: Path | None = None) -> BackUp:
         written; the copies that are there stay.
     """
     from sinkwatch import store as stores  # noqa: PLC0415 - only here
+    from sinkwatch.packs import keepsakes  # noqa: PLC0415 - as above
 
     database = stores.file_of(services.settings.database())
     if not services.has_store():
@@ -92,6 +94,7 @@ def back_up(services: Services, folder: Path | None = None) -> BackUp:
             folders.make_folder(into)
             store.copy_to(target)
             key.copy_into(services, into)
+            keepsakes.copy_all(keepsakes.folder_of(services), into / keepsakes.FOLDER)
         except SinkwatchError as error:
             _note(store, now, str(error))
             raise

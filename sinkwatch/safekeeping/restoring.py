@@ -91,6 +91,7 @@ def restore(services: Services, file: Path) -> Replayed:
         If the back-up is damaged, newer than this program or none, or the disk refuses.
     """
     from sinkwatch import store as stores  # noqa: PLC0415 - only here
+    from sinkwatch.packs import keepsakes  # noqa: PLC0415 - as above
     from sinkwatch.store import sqlite_files  # noqa: PLC0415 - as above
 
     path = stores.file_of(services.settings.database())
@@ -101,6 +102,7 @@ def restore(services: Services, file: Path) -> Replayed:
             part = Path(folder) / path.name
             sqlite_files.copy_sound(file, part)
             remarks = key.bring_back(services, file)
+            keepsakes.copy_all(file.with_name(keepsakes.FOLDER), keepsakes.folder_of(services))
             with contextlib.closing(
                 stores.Store.open(f"sqlite:///{part}", now=services.clock())
             ) as store:

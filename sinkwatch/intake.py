@@ -243,7 +243,9 @@ def note_sources(connection: Connection, states: Iterable[SourceState], now: dat
 
 def tidy(services: Services, store: Store, now: datetime) -> None:
     """
-    Remove copies of sources that have been out of use for long.
+    Remove copies of sources that have been out of use for long, and forget what rested on them.
+
+    An edition of the site is noted for as long, and keeps the copies that it was made of.
 
     Parameters
     ----------
@@ -254,9 +256,15 @@ def tidy(services: Services, store: Store, now: datetime) -> None:
     now
         The present time, UTC.
     """
+    from sinkwatch.store import publications  # noqa: PLC0415 - with the store
+
+    with store.begin() as connection:
+        publications.tidy(connection, now - snapshots.KEPT_FOR)
+        published = publications.copies(connection)
     memory = recollect(services, store)
     waiting = [hold.candidate for hold in memory.holds.values() if hold.candidate is not None]
     kept = {snapshot.path for snapshot in (*memory.held.values(), *waiting)}
+    kept |= set(snapshots.copies_of(services.snapshots(), published))
     n_removed = snapshots.prune(services.snapshots(), kept, now=now)
     if n_removed:
         LOG.info("snapshots: %d files out of use removed", n_removed)

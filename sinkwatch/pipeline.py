@@ -135,7 +135,8 @@ def run(
         If database or folders cannot be written; nothing is half done then.
     """
     from sinkwatch import mailroom  # noqa: PLC0415 - `check` does without store and mail
-    from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - folium is only needed there
+    from sinkwatch.packs import noting  # noqa: PLC0415 - folium is only needed there
+    from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - as above
 
     now = services.clock()
     with services.lock(), services.store() as store:
@@ -146,6 +147,7 @@ def run(
         try:
             edition = Edition.of(services, findings, _history(store, findings))
             published = edition.publish()
+            noting.note(services, store, findings, published)
         finally:
             # A full disk for maps must keep no alert from anyone.
             n_delivered = mailroom.work(services, store, surveyed=lambda: found)
@@ -155,6 +157,7 @@ def run(
         if not offline:
             _note_run(store, now)
         published = edition.complete(published, counting)
+        noting.note(services, store, findings, published)
     LOG.info(
         "run: %d events, %d queued, %d delivered, %s",
         len(recorded.events),
@@ -544,13 +547,16 @@ def publish(
     StoreError
         If the folder of the maps cannot be written; what was published before stays.
     """
-    from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - folium is only needed here
+    from sinkwatch.packs import noting  # noqa: PLC0415 - folium is only needed here
+    from sinkwatch.packs.edition import Edition  # noqa: PLC0415 - as above
 
-    before = History()
-    if services.has_store():
-        with services.store() as store:
-            before = _history(store, findings)
-    return Edition.of(services, findings, before).at_once(counting)
+    if not services.has_store():
+        return Edition.of(services, findings, History()).at_once(counting)
+    with services.store() as store:
+        edition = Edition.of(services, findings, _history(store, findings))
+        published = edition.at_once(counting)
+        noting.note(services, store, findings, published)
+    return published
 
 
 def _history(store: Store, findings: Findings) -> History:

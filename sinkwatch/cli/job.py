@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sinkwatch.cli import DONE, TROUBLED, options
+from sinkwatch.cli import DONE, FAILED, TROUBLED, options
+from sinkwatch.errors import SinkwatchError
 from sinkwatch.model import SWITCHED_OFF
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from sinkwatch.as_of import Rebuilt
     from sinkwatch.model import SourceState
     from sinkwatch.packs.publishing import Report
     from sinkwatch.pipeline import RunReport
+    from sinkwatch.services import Services
+
+LOG = logging.getLogger(__name__)
+
+_HOSTS = ("nginx", "caddy", "netlify", "github-pages")
+"""As `publish.hosting.Host`, which takes longer to load than `--help` may take."""
+
+_MOST_NAMED = 20
+"""Files that differ, by name; programs are given all of them."""
 
 
 @click.command()
@@ -161,14 +175,48 @@ def watch(config_path: Path | None) -> None:
 @click.command()
 @options.config
 @options.as_json
-def publish(*, config_path: Path | None, as_json: bool) -> int:
+@click.option(
+    "--for-host",
+    type=click.Choice(_HOSTS),
+    help="Print what such a host needs to serve the site, and publish nothing.",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Build the site of a past day again, compare it byte for byte, and publish nothing.",
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the site of a past day goes; without it, as-of/DATE in the folder of maps.",
+)
+def publish(
+    *,
+    config_path: Path | None,
+    as_json: bool,
+    for_host: str | None,
+    as_of: datetime | None,
+    into: Path | None,
+) -> int:
     """Build the published site alone, from what is held."""
+    if for_host is not None and as_of is not None:
+        raise click.UsageError("--for-host and --as-of ask for two things: give one of them")
+    if for_host is not None:
+        click.echo(_configuration(config_path, for_host), nl=False)
+        return DONE
+    if as_of is not None:
+        return _rebuild(config_path, as_of.date(), into, as_json=as_json)
+    if into is not None:
+        raise click.UsageError("--into goes with --as-of: the site itself lies in maps_folder")
     from sinkwatch import intake, pipeline, survey
     from sinkwatch.cli import progress
     from sinkwatch.services import open_services
 
     services = open_services(config_path)
-    findings = survey.findings(services.area, intake.recall(services))
+    # What a site was made of is kept where there is a database to note it in.
+    copies = services.snapshots() if services.has_store() else None
+    findings = survey.findings(services.area, intake.recall(services, copies=copies))
     with services.lock():
         published = pipeline.publish(services, findings, counting=progress.counting)
     site, packs = published.written.path, published.packs
@@ -182,6 +230,82 @@ def publish(*, config_path: Path | None, as_json: bool) -> int:
     return TROUBLED if has_trouble or (packs and packs.failed) else DONE
 
 
+def _rebuild(config_path: Path | None, day: date, into: Path | None, *, as_json: bool) -> int:
+    from sinkwatch import as_of
+    from sinkwatch.services import open_services
+
+    rebuilt = as_of.rebuild(open_services(config_path), day, into)
+    if as_json:
+        options.echo_json(_rebuilt_facts(rebuilt))
+    else:
+        _print_rebuilt(rebuilt)
+    return DONE if rebuilt.is_same else FAILED
+
+
+def _rebuilt_facts(rebuilt: Rebuilt) -> dict[str, object]:
+    return {
+        "same": rebuilt.is_same,
+        "published_at": rebuilt.published_at.isoformat(),
+        "release": rebuilt.release,
+        "release_now": rebuilt.now or None,
+        "folder": rebuilt.folder and str(rebuilt.folder),
+        "reasons": list(rebuilt.reasons),
+        "differing": None if rebuilt.differing is None else list(rebuilt.differing),
+    }
+
+
+def _print_rebuilt(rebuilt: Rebuilt) -> None:
+    from sinkwatch import wording
+    from sinkwatch.publish import release
+
+    at = rebuilt.published_at
+    day = wording.date_text(wording.london_date(at))
+    when = f"{day} at {at.astimezone(wording.LONDON):%H:%M}"
+    name = rebuilt.release[: release.NAME_LENGTH]
+    if rebuilt.is_same:
+        click.echo(f"The same, byte for byte, as published on {when}, release {name}")
+        click.echo(f"Map: {rebuilt.folder}/index.html")
+        return
+    click.echo(f"Not the same as published on {when}, release {name}; nothing was written")
+    for reason in rebuilt.reasons:
+        click.echo(f"  {reason[:1].upper()}{reason[1:]}")
+    if rebuilt.now and rebuilt.differing is None:
+        click.echo("  That release is not kept any more, so the files that differ cannot be named")
+    for path in (rebuilt.differing or ())[:_MOST_NAMED]:
+        click.echo(f"  Differs: {path}")
+    n_more = len(rebuilt.differing or ()) - _MOST_NAMED
+    if n_more > 0:
+        click.echo(f"  {n_more} more differ; --json names them all")
+
+
+def _configuration(config_path: Path | None, for_host: str) -> str:
+    from sinkwatch import config
+    from sinkwatch.publish import hosting
+
+    settings = config.load_settings(config_path)
+    if not settings.site_url():
+        click.echo("public_url is nobody's own yet: set it, and print this anew", err=True)
+    return hosting.configuration(
+        hosting.Host(for_host), public_url=settings.public_url, maps_folder=settings.maps_folder
+    )
+
+
+def _note_return(services: Services, release: str) -> None:
+    """Note what readers see again; going back must not fail for want of a database."""
+    if not services.has_store():
+        return
+    from sinkwatch.store import publications
+
+    try:
+        with services.store() as store, store.begin() as connection:
+            is_noted = publications.note_return(connection, release, services.clock())
+    except SinkwatchError as error:
+        LOG.warning("the return cannot be noted, so --as-of will not know of it: %s", error)
+        return
+    if not is_noted:
+        LOG.warning("release %s is not in the database: --as-of will not know of it", release)
+
+
 @click.command()
 @options.config
 @options.as_json
@@ -193,6 +317,7 @@ def rollback(*, config_path: Path | None, as_json: bool) -> None:
     services = open_services(config_path)
     with services.lock():
         back = release.rollback(services.settings.maps_folder)
+        _note_return(services, back.release)
     page = back.path / "index.html"
     if as_json:
         options.echo_json({"release": back.release, "map": str(page), "n_files": back.n_kept})

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sinkwatch import __version__
-from sinkwatch.packs import offering, publishing, retention
+from sinkwatch.packs import keepsakes, offering, publishing, retention
 from sinkwatch.packs.inputs import Cellar
 from sinkwatch.publish import site
+from sinkwatch.publish.site import Imprint
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from sinkwatch.model import Findings, History
+    from sinkwatch.packs.keepsakes import Copies
     from sinkwatch.packs.offering import Packs
     from sinkwatch.packs.publishing import Counting, Plan, Report
-    from sinkwatch.publish.site import Written
+    from sinkwatch.publish.site import Ready, Written
     from sinkwatch.services import Services
 
 
@@ -31,10 +35,19 @@ class Published:
         Where it lies, and whether anything changed.
     packs
         What became of its evidence packs; None if none are made.
+    at
+        The moment for which it was built, UTC.
+    imprint
+        Who published it, and where.
+    offered
+        The packs that it has; None if none are wanted.
     """
 
     written: Written
     packs: Report | None
+    at: datetime
+    imprint: Imprint
+    offered: Packs | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +139,7 @@ class Edition:
         StoreError
             If the folder of the maps cannot be written; what was published before stays.
         """
-        return Published(written=self._written(self.packs), packs=None)
+        return self._published(self.packs, None)
 
     def complete(self, published: Published, counting: Counting | None) -> Published:
         """
@@ -150,12 +163,13 @@ class Edition:
             If the folder of the maps cannot be written; what was published before stays.
         """
         packs, report = self._made(counting)
-        written = published.written
+        whole = replace(published, packs=report)
         if packs != self.packs:
-            written = self._written(packs)
-            written = replace(written, changed=published.written.changed or written.changed)
+            whole = self._published(packs, report)
+            changed = published.written.changed or whole.written.changed
+            whole = replace(whole, written=replace(whole.written, changed=changed))
         self._tidy()
-        return Published(written=written, packs=report)
+        return whole
 
     def at_once(self, counting: Counting | None) -> Published:
         """
@@ -177,9 +191,9 @@ class Edition:
             If the folder of the maps cannot be written; what was published before stays.
         """
         packs, report = self._made(counting)
-        written = self._written(packs)
+        published = self._published(packs, report)
         self._tidy()
-        return Published(written=written, packs=report)
+        return published
 
     def _made(self, counting: Counting | None) -> tuple[Packs | None, Report | None]:
         if self.plan is None or self.packs is None:
@@ -187,21 +201,29 @@ class Edition:
         counted = counting or publishing.uncounted
         return publishing.make(self.services, self.plan, self.packs, counting=counted)
 
-    def _written(self, packs: Packs | None) -> Written:
+    def _published(self, packs: Packs | None, report: Report | None) -> Published:
+        at, imprint = self.services.clock(), self._imprint()
+        written = self._written(packs, imprint, at)
+        return Published(written=written, packs=report, at=at, imprint=imprint, offered=packs)
+
+    def _imprint(self) -> Imprint:
         settings = self.services.settings
-        imprint = site.Imprint(
+        return Imprint(
             version=__version__,
             contact=settings.contact,
             signup_url=settings.signup_url(),
             public_url=settings.site_url(),
+            pictures=settings.pictures,
         )
-        pages = site.build(
-            self.findings,
-            imprint,
-            offers=None if packs is None else offering.offers(packs),
-            history=self.history,
-        )
-        written = site.write(pages, settings.maps_folder, offering.files(packs or {}))
+
+    def _written(self, packs: Packs | None, imprint: Imprint, at: datetime) -> Written:
+        copies = keepsakes.settled(self.services, at)
+        pages, files = content(self.findings, imprint, packs, self.history, copies)
+        if self.kept_in is None:
+            own = keepsakes.keep(keepsakes.folder_of(self.services), pages)
+            pages = {path: page for path, page in pages.items() if path not in own}
+            files |= own
+        written = site.write(pages, self.services.settings.maps_folder, files)
         if self.plan is not None:
             self.plan.tidy(packs or {})
         return written
@@ -210,3 +232,38 @@ class Edition:
         """Remove old copies, also where packs are made by the command alone; never in a trial."""
         if self.kept_in is None:
             retention.tidy(self.services, self.services.clock())
+
+
+def content(
+    findings: Findings,
+    imprint: Imprint,
+    packs: Packs | None,
+    history: History,
+    copies: Copies = MappingProxyType({}),
+) -> tuple[dict[str, bytes], dict[str, Ready]]:
+    """
+    Build the site with its packs; the same in years from now as on the day itself.
+
+    Parameters
+    ----------
+    findings
+        What it shows.
+    imprint
+        Who publishes, and where.
+    packs
+        Those that it has; None if none are wanted.
+    history
+        What was published before.
+    copies
+        Dated copies of earlier days, as `keepsakes.settled` returns them.
+
+    Returns
+    -------
+    pages, files
+        By path inside the site: bytes, and what lies ready on disk.
+    """
+    offers = None if packs is None else offering.offers(packs)
+    pages = site.build(findings, imprint, offers=offers, history=history, copies=[*copies])
+    kept = keepsakes.files(copies)
+    own = {path: page for path, page in pages.items() if path not in kept}
+    return own, {**offering.files(packs or {}), **kept}

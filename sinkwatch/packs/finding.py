@@ -71,6 +71,26 @@ def find(services: Services, said: Manifest) -> Found:
     return Found(paths=paths, missing=tuple(missing), faults=tuple(dict.fromkeys(faults)))
 
 
+def copies(services: Services, wanted: Mapping[str, str]) -> dict[str, Path | None]:
+    """
+    Find copies by what they are.
+
+    Parameters
+    ----------
+    services
+        Of the installation that kept them.
+    wanted
+        SHA-256 of each, by name.
+
+    Returns
+    -------
+    paths
+        Where a whole copy of each lies, by name; None if there is none any more.
+    """
+    search = _Search.of(services)
+    return {name: search.first(name, sha256) for name, sha256 in wanted.items()}
+
+
 def changed_files(services: Services, said: Manifest) -> tuple[str, ...]:
     """
     Say which of the files that say what the area is are not what they were.

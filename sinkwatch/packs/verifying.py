@@ -148,6 +148,35 @@ def verify(services: Services, folder: Path) -> Verdict:
     )
 
 
+def made_again(services: Services, said: Manifest) -> Mapping[str, bytes]:
+    """
+    Make a pack again of the very bytes that it was made of.
+
+    Parameters
+    ----------
+    services
+        Of the installation that made it: it holds the copies.
+    said
+        Its manifest.
+
+    Returns
+    -------
+    files
+        Name to bytes, the manifest among them; whether they are those of then is not looked at.
+
+    Raises
+    ------
+    DataError
+        If it cannot be made again; the message says why.
+    """
+    found = finding.find(services, said)
+    with tempfile.TemporaryDirectory(prefix="sinkwatch-again-") as scratch:
+        again = _Again.of(said, found, Path(scratch))
+    if again.pack is None:
+        raise DataError(f"the pack {said.map_id}", again.problem, "Nothing was made")
+    return again.pack.files
+
+
 def _program(said: Manifest) -> tuple[str, ...]:
     """Say in which versions what made the pack differs from what is here."""
     here, then = recipe.program(), said.program

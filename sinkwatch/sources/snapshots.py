@@ -16,7 +16,7 @@ from sinkwatch.errors import SchemaError, SourceError
 from sinkwatch.model import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from sinkwatch.model import SourceSpec
     from sinkwatch.sources.errand import Errand
@@ -28,6 +28,8 @@ PACKAGE_FILE: Final = "datapackage.json"
 
 KEPT_FOR: Final = timedelta(days=90)
 """How long a copy or a raw answer is kept that is not in use (sinkwatch data gates)."""
+
+_NAME_LENGTH: Final = 12  # hexadecimal digits of a SHA-256 that a copy is named by
 
 MOST_BYTES: Final = 200_000_000
 """Greatest size of a file that is taken in, bytes (limit for geology; others are far smaller)."""
@@ -359,6 +361,26 @@ def prune(folder: Path, kept: Collection[Path], *, now: datetime) -> int:
     return n_removed
 
 
+def copies_of(folder: Path, digests: Collection[str]) -> Iterator[Path]:
+    """
+    Find copies by the SHA-256 that their names begin with.
+
+    Parameters
+    ----------
+    folder
+        Where copies are kept.
+    digests
+        Hexadecimal.
+
+    Yields
+    ------
+    path
+        Of a copy, not looked into.
+    """
+    named = {digest[:_NAME_LENGTH] for digest in digests}
+    yield from (path for path in sorted(folder.glob("*/*")) if path.stem in named)
+
+
 def sha256(content: bytes) -> str:
     """
     Return the SHA-256 of a copy.
@@ -401,7 +423,7 @@ def keep(spec: SourceSpec, folder: Path, content: bytes, ending: str) -> Path:
     SourceError
         If it cannot be written.
     """
-    name = f"{sha256(content)[:12]}{ending}"
+    name = f"{sha256(content)[:_NAME_LENGTH]}{ending}"
     folder = folder / spec.name
     target = folder / name
     if target.is_file() and target.read_bytes() == content:

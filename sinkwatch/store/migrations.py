@@ -226,6 +226,37 @@ def _told(who: str, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def add_publications(connection: Connection) -> None:
+    """
+    Add the table of editions of the site, as schema 5 has it.
+
+    Parameters
+    ----------
+    connection
+        Of a writing transaction.
+    """
+    past = MetaData(naming_convention=tables.metadata.naming_convention)
+    Table("runs", past, Column("run_id", Integer, primary_key=True))
+    Table(
+        "publications",
+        past,
+        Column("publication_id", Integer, primary_key=True),
+        Column("published_at", tables.UtcDateTime, nullable=False),
+        Column("seen_at", tables.UtcDateTime, nullable=False),
+        Column("built_at", tables.UtcDateTime, nullable=False),
+        Column("release", Text, nullable=False),
+        Column("run_id", ForeignKey("runs.run_id")),
+        Column("program", tables.Json, nullable=False),
+        Column("imprint", tables.Json, nullable=False),
+        Column("basis", Text, nullable=False),
+        Column("copies", tables.Json, nullable=False),
+        Column("packs", tables.Json, nullable=False),
+        CheckConstraint("length(release) = 64", name="release_whole"),
+        CheckConstraint("seen_at >= published_at", name="moments_in_order"),
+        sqlite_strict=True,
+    ).create(connection)
+
+
 _Moment: Final = TIMESTAMP(timezone=True).with_variant(Text(), "sqlite")
 
 MIGRATIONS: Final[tuple[Migration, ...]] = (
@@ -233,6 +264,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     add_hosts,
     add_holds,
     part_people_from_places,
+    add_publications,
 )
 """Number n is the n-th. The first always makes the newest tables, so a new database needs no
 other; each later one turns the schema before it into its own, for databases that exist."""

@@ -504,6 +504,25 @@ holds: Final = _table(
 """Sources of which nothing new is used until a person has looked. The candidate stands here and
 not among the snapshots, so that nothing can take it for one that is in use."""
 
+publications: Final = _table(
+    "publications",
+    Column("publication_id", Integer, primary_key=True),
+    Column("published_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("built_at", UtcDateTime, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("run_id", ForeignKey("runs.run_id")),
+    Column("program", Json, nullable=False),
+    Column("imprint", Json, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("copies", Json, nullable=False),
+    Column("packs", Json, nullable=False),
+    CheckConstraint("length(release) = 64", name="release_whole"),
+    CheckConstraint("seen_at >= published_at", name="moments_in_order"),
+)
+"""Editions of the site, and all that each was made of. What it rests on is text, not `Json`: the
+order of its keys is that in which the site lists things."""
+
 _INSERTS: Final[Mapping[str, Callable[[Table], Any]]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,

@@ -260,6 +260,7 @@ TYPES = {
     },
 }
 SINCE_SCHEMA_4 = (
+    "publications",  # of schema 5
     "brakes",
     "throttles",
     "messages",

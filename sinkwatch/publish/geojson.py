@@ -68,7 +68,7 @@ def collection(features: Iterable[Feature]) -> Collection:
     return {"type": "FeatureCollection", "features": list(features)}
 
 
-def dump(features: Iterable[Feature]) -> bytes:
+def dump(features: Iterable[Feature], about: Mapping[str, object] | None = None) -> bytes:
     """
     Write features as a file, one a line.
 
@@ -76,14 +76,54 @@ def dump(features: Iterable[Feature]) -> bytes:
     ----------
     features
         In the order of the file.
+    about
+        What the file says of itself before its features, JSON-able: RFC 7946 calls them foreign
+        members (section 6.1), and a program that does not know them passes them over.
 
     Returns
     -------
     content
         A feature collection, UTF-8.
     """
-    lines = ",\n".join(_dumps(each) for each in features)
-    return f'{{"type":"FeatureCollection","features":[\n{lines}\n]}}\n'.encode()
+    return written((line(each) for each in features), about)
+
+
+def line(feature: Feature) -> str:
+    """
+    Write one feature.
+
+    Parameters
+    ----------
+    feature
+        The feature.
+
+    Returns
+    -------
+    line
+        Of a file.
+    """
+    return _dumps(feature)
+
+
+def written(lines: Iterable[str], about: Mapping[str, object] | None = None) -> bytes:
+    """
+    Write a file of features that are written already: feeds share most of theirs.
+
+    Parameters
+    ----------
+    lines
+        As `line` returns them.
+    about
+        As `dump` has it.
+
+    Returns
+    -------
+    content
+        A feature collection, UTF-8.
+    """
+    members = "".join(f",{_dumps(name)}:{_dumps(value)}" for name, value in (about or {}).items())
+    features = ",\n".join(lines)
+    return f'{{"type":"FeatureCollection"{members},"features":[\n{features}\n]}}\n'.encode()
 
 
 def _dumps(value: object) -> str:

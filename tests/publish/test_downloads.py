@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 
 from sinkwatch import geo, survey, wording
 from sinkwatch.model import Surroundings
-from sinkwatch.publish import columns, downloads
-from tests.publish.builders import CHECKED, FORMULA, UNMAPPED, as_read, with_nothing
+from sinkwatch.publish import columns, downloads, terms
+from tests.publish.builders import FORMULA, UNMAPPED, as_read, with_nothing
 from tests.surroundings import a_borehole, a_rock, boreholes, near, rocks, square
 
 if TYPE_CHECKING:
@@ -95,7 +97,6 @@ def test_records_in_geojson_lie_on_the_50_m_grid_and_the_undrawn_one_nowhere(
 
 def test_zones_are_valid_rfc_7946(pages: dict[str, bytes], findings: Findings) -> None:
     collection = json.loads(pages["data/zones.geojson"])
-    assert set(collection) == {"type", "features"}
     assert [f["properties"]["class"] for f in collection["features"]] == ["A", "B", "C", "C"]
     for feature in collection["features"]:
         assert set(feature["properties"]) <= set(columns.ZONES)
@@ -143,19 +144,9 @@ def test_postcodes_are_published_as_bands_and_nothing_else(
 ) -> None:
     rows = _rows(pages, "postcodes.csv")
     assert [row["postcode"] for row in rows] == sorted(findings.postcodes["postcode"])
-    assert set(rows[0]) == {"postcode", "band", "band_label"}
-    assert {"postcode": "HG4 1HS", "band": "high", "band_label": "High"} in rows
-
-
-def test_licences_name_every_source_its_licence_and_its_credit(
-    pages: dict[str, bytes], findings: Findings
-) -> None:
-    text = pages["data/LICENCES.txt"].decode()
-    for state in wording.bearing(findings.sources):
-        assert state.spec.title in text
-        if state.snapshot:
-            assert state.snapshot.attribution in text
-            assert state.snapshot.licence in text
+    assert set(rows[0]) == {"postcode", "band", "band_label", *columns.TERMS}
+    bands = {row["postcode"]: (row["band"], row["band_label"]) for row in rows}
+    assert bands["HG4 1HS"] == ("high", "High")
 
 
 def test_an_area_with_nothing_in_it_gives_headers_alone(findings: Findings) -> None:
@@ -197,6 +188,7 @@ def test_boreholes_are_listed_with_their_licence_and_no_formula(findings: Findin
         "url": "https://api.bgs.ac.uk/items/1",
         "licence": "Open Government Licence v3.0",
         "attribution": "Contains British Geological Survey materials © UKRI 2026.",
+        "caveat": "It says that a borehole was drilled, not what it found.",
     }
     assert (hostile["reference"], hostile["name"], hostile["url"]) == (
         "'=SE37SW2",
@@ -272,10 +264,54 @@ def test_what_is_restricted_reaches_no_file(
     assert (withheld in names, offered in names) == (False, True)
 
 
-def test_what_surrounds_is_credited_in_the_licences(findings: Findings) -> None:
-    state = next(each for each in findings.sources if each.spec.kind == "bgs-boreholes")
-    read = replace(findings, sources=(as_read(state, 1),))
-    text = downloads.licences(read).decode()
-    assert state.spec.title in text
-    assert f"Credit: {state.spec.attribution}" in text
-    assert wording.date_text(CHECKED.date()) in text
+# ── What each file says of itself ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "dictionary.csv"])
+def test_each_row_keeps_its_licence_its_credit_and_what_it_cannot_say(
+    pages: dict[str, bytes], name: str
+) -> None:
+    read = pd.read_csv(io.BytesIO(pages[f"data/{name}"]))
+    assert list(read.columns)[-3:] == ["licence", "attribution", "caveat"]
+    assert set(read["caveat"]) == {terms.CAVEATS[name]}
+    assert read["licence"].nunique() == read["attribution"].nunique() == 1
+    assert not read[["licence", "attribution"]].isna().any(axis=None)
+
+
+def test_what_is_of_the_council_is_credited_to_it_and_its_band_to_us(
+    pages: dict[str, bytes],
+) -> None:
+    row = _rows(pages, "applications.csv")[0]
+    assert row["licence"] == "Facts from the statutory planning register"
+    assert row["attribution"] == (
+        "Planning applications: original records © the local planning authority. "
+        "Bands: Ripon Sinkwatch; what they rest on: LICENCES.txt."
+    )
+
+
+@pytest.mark.parametrize("name", ["sinkholes.geojson", "zones.geojson"])
+def test_geojson_says_at_its_top_whose_it_is_and_what_it_cannot_say(
+    pages: dict[str, bytes], name: str
+) -> None:
+    collection = json.loads(pages[f"data/{name}"])
+    assert collection["caveats"][0] == terms.CAVEATS[name]
+    assert {wording.DISCLAIMER, wording.LIMITS} <= set(collection["caveats"])
+    assert collection["licences"] == [
+        {
+            "title": "Creative Commons Attribution 4.0 International",
+            "url": "https://creativecommons.org/licenses/by/4.0/",
+        }
+    ]
+    assert collection["edition"] == "2026-11-22"
+    assert "sinkwatch" in collection["attribution"]
+
+
+def test_each_file_knows_its_size_its_rows_and_its_checksum(findings: Findings) -> None:
+    files = {each.name: each for each in downloads.gather(findings)}
+    assert tuple(files) == downloads.offered(findings)
+    table = files["sinkholes.csv"]
+    assert (table.n_rows, files["sinkholes.geojson"].n_rows) == (19, 19)
+    assert table.sha256 == hashlib.sha256(table.content).hexdigest()
+    assert files["sinkwatch.gpkg"].media_type == "application/geopackage+sqlite3"
+    sizes = {n: replace(table, content=b"x" * n).size_text for n in (400, 999_600, 1_250_000)}
+    assert sizes == {400: "0 kB", 999_600: "1000 kB", 1_250_000: "1.2 MB"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import shapely
@@ -74,3 +75,101 @@ def test_six_decimals_keep_a_position_to_a_tenth_of_a_metre(
     assert isinstance(shape, dict)
     (east,), (north,) = geo.to_bng(*shape["coordinates"])
     assert shapely.Point(east, north).distance(shapely.Point(easting, northing)) < 0.1
+
+
+def test_a_file_says_what_it_is_before_its_features() -> None:
+    about = {"caveats": ["</script> é"], "licences": []}
+    read = json.loads(geojson.dump([geojson.feature("a", None, {})], about))
+    assert list(read) == ["type", "caveats", "licences", "features"]
+    assert read["caveats"] == ["</script> é"]
+
+
+# ── Every file of the site, by the rules of RFC 7946 ─────────────────────────────────────────
+
+DEPTHS = {
+    "Point": 0,
+    "MultiPoint": 1,
+    "LineString": 1,
+    "MultiLineString": 2,
+    "Polygon": 2,
+    "MultiPolygon": 3,
+}
+"""Of arrays round the positions, by the type of a geometry (section 3.1)."""
+
+ONLY_ELSEWHERE = {"coordinates", "geometries", "geometry", "properties"}
+"""Members that a collection must not have (section 7.1)."""
+
+
+def faults(collection: dict[str, Any]) -> list[str]:
+    """What in a file is not as RFC 7946 has it."""
+    found = [] if collection.get("type") == "FeatureCollection" else ["no feature collection"]
+    found += [f"member {name}" for name in ({"crs"} | ONLY_ELSEWHERE) & set(collection)]
+    ids = [feature.get("id") for feature in collection["features"]]
+    found += [] if len(set(ids)) == len(ids) else ["ids are repeated"]
+    for feature in collection["features"]:
+        found += [f"{feature.get('id')}: {fault}" for fault in _faults_of(feature)]
+    return found
+
+
+def _faults_of(feature: dict[str, Any]) -> list[str]:
+    found = []
+    if set(feature) != {"type", "id", "geometry", "properties"} or feature["type"] != "Feature":
+        found.append("not a feature")
+    if not isinstance(feature["id"], str) or not isinstance(feature["properties"], dict):
+        found.append("id or properties")
+    return found + (_faults_of_shape(feature["geometry"]) if feature["geometry"] else [])
+
+
+def _faults_of_shape(geometry: dict[str, Any]) -> list[str]:
+    if set(geometry) != {"type", "coordinates"} or geometry["type"] not in DEPTHS:
+        return ["not a geometry"]
+    parts = [geometry["coordinates"]]
+    levels = [parts]
+    for _ in range(DEPTHS[geometry["type"]]):
+        levels.append([inner for outer in levels[-1] for inner in outer])
+    found = [f"position {each}" for each in levels[-1] if not _is_position(each)]
+    if geometry["type"].endswith("Polygon"):
+        found += [fault for polygon in levels[-3] for fault in _faults_of_rings(polygon)]
+    return found
+
+
+def _is_position(position: list[float]) -> bool:
+    if len(position) != 2 or not all(isinstance(each, int | float) for each in position):
+        return False
+    is_round = all(each == round(each, 7) for each in position)
+    return is_round and -180 <= position[0] <= 180 and -90 <= position[1] <= 90
+
+
+def _faults_of_rings(polygon: list[list[list[float]]]) -> list[str]:
+    found = []
+    for number, ring in enumerate(polygon):
+        if len(ring) < 4 or ring[0] != ring[-1]:
+            found.append("an open ring")
+        if (_ring_area(ring) > 0) != (number == 0):
+            found.append("a ring that runs the wrong way")
+    return found
+
+
+def test_every_file_of_the_site_is_valid(pages: dict[str, bytes]) -> None:
+    files = {path: json.loads(page) for path, page in pages.items() if path.endswith(".geojson")}
+    assert {"data/sinkholes.geojson", "data/zones.geojson", "feeds/all.geojson"} <= set(files)
+    assert {path: found for path, file in files.items() if (found := faults(file))} == {}
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [0, 0]]]},
+        {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [0, 1]]]},
+        {"type": "Point", "coordinates": [54.123456789, -1.5]},
+        {"type": "Point", "coordinates": [54, 181]},
+        {"type": "Circle", "coordinates": [54, 1]},
+    ],
+)
+def test_the_checker_finds_what_is_wrong(geometry: dict[str, Any]) -> None:
+    feature = {"type": "Feature", "id": "a", "geometry": geometry, "properties": {}}
+    right = {"type": "FeatureCollection", "features": []}
+    assert faults({**right, "features": [feature]})
+    assert faults({**right, "crs": {}})
+    twice = {**feature, "geometry": None}
+    assert faults({**right, "features": [twice, twice]}) == ["ids are repeated"]

@@ -1,0 +1,164 @@
+"""Tables as one GeoPackage: the same tables on the same day give the same bytes."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+
+from sinkwatch import geo
+from sinkwatch.errors import StoreError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from shapely.geometry.base import BaseGeometry
+
+_VERSION: Final = "1.2"  # of GeoPackage, of 2018: offices keep their programs for long
+
+_TYPES: Final = {
+    "text": "str",
+    "number": "float64",
+    "integer": "Int32",
+    "boolean": "boolean",
+}
+"""What a column of each kind is made of, also where every cell of it is empty."""
+
+_CONFIG_IS_SHARED: Final = threading.Lock()  # by all threads: GDAL's options are the process's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """
+    One layer, or one plain table.
+
+    Attributes
+    ----------
+    name
+        Plain, as programs have it.
+    frame
+        Its rows; of shapes in EPSG:27700 if it is a layer.
+    geometry_type
+        Of all its shapes; empty for a plain table.
+    title, description
+        What a program shows of it; empty if the name says enough.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    geometry_type: str = ""
+    title: str = ""
+    description: str = ""
+
+
+def series(kind: str, values: Sequence[object]) -> pd.Series:
+    """
+    Return a column of one type, also where it is empty.
+
+    Parameters
+    ----------
+    kind
+        One of text, number, integer and boolean.
+    values
+        Its cells; None where one is empty.
+
+    Returns
+    -------
+    column
+        As many cells.
+    """
+    return pd.Series(list(values), dtype=_TYPES[kind])
+
+
+def placed(frame: pd.DataFrame, shapes: Sequence[BaseGeometry | None]) -> gpd.GeoDataFrame:
+    """
+    Return rows with their shapes.
+
+    Parameters
+    ----------
+    frame
+        The rows.
+    shapes
+        As many, EPSG:27700; None for what is listed and not drawn.
+
+    Returns
+    -------
+    frame
+        EPSG:27700.
+    """
+    drawn = np.empty(len(shapes), dtype=object)
+    drawn[:] = shapes
+    return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(drawn, crs=geo.BNG), crs=geo.BNG)
+
+
+def dumped(tables: Sequence[Table], *, made_on: date) -> bytes:
+    """
+    Write tables into one file.
+
+    Parameters
+    ----------
+    tables
+        In the order in which they are drawn; a plain table does not come first.
+    made_on
+        Day that the file names as its last change.
+
+    Returns
+    -------
+    content
+        A GeoPackage, EPSG:27700.
+
+    Raises
+    ------
+    StoreError
+        If the folder for temporary files cannot be written to.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="sinkwatch-") as folder, _as_of(made_on):
+            path = Path(folder) / "written.gpkg"
+            for table in tables:
+                _write(path, table)
+            return path.read_bytes()
+    except (OSError, RuntimeError) as error:  # of GDAL's, all are one or the other
+        raise StoreError(
+            tempfile.gettempdir(),
+            "a GeoPackage cannot be written there",
+            "Free some space, or name another folder in TMPDIR",
+        ) from error
+
+
+def _write(path: Path, table: Table) -> None:
+    said = {"IDENTIFIER": table.title, "DESCRIPTION": table.description}
+    pyogrio.write_dataframe(
+        table.frame,
+        path,
+        layer=table.name,
+        append=path.exists(),
+        dataset_options={"VERSION": _VERSION},
+        layer_options={name: text for name, text in said.items() if text},
+        **({"geometry_type": table.geometry_type} if table.geometry_type else {}),
+    )
+
+
+@contextmanager
+def _as_of(made_on: date) -> Iterator[None]:
+    """Have GDAL write that day instead of the present moment, and wait for no disk."""
+    wanted = {
+        "OGR_CURRENT_DATE": f"{made_on.isoformat()}T00:00:00.000Z",
+        "OGR_SQLITE_SYNCHRONOUS": "OFF",
+    }
+    with _CONFIG_IS_SHARED:
+        before = {name: pyogrio.get_gdal_config_option(name) for name in wanted}
+        pyogrio.set_gdal_config_options(wanted)
+        try:
+            yield
+        finally:
+            pyogrio.set_gdal_config_options(before)

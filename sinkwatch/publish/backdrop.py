@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Final
@@ -13,8 +14,6 @@ from sinkwatch import wording
 from sinkwatch.publish.shapes import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import geopandas as gpd
     from numpy.typing import NDArray
     from shapely.geometry.base import BaseGeometry
@@ -65,6 +64,16 @@ COLOURS: Final = {
     "building": "#a9aba6",
 }
 """Quiet under the zones, which are half transparent, and paler than every mark."""
+
+WIDTHS: Final[Mapping[str, Mapping[int, float]]] = {
+    "local": {13: 0.7, 14: 1.2, 15: 2.6, 16: 4.5, 17: 8},
+    "minor": {13: 1.4, 14: 2, 15: 3.6, 16: 6, 17: 10},
+    "main": {13: 2, 14: 3, 15: 4.6, 16: 7.5, 17: 12},
+}
+"""Pixels of each class of road by zoom; further out than the first it is as there."""
+
+BUILDINGS_FROM: Final = 15
+"""Zoom from which buildings can be told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +149,8 @@ _LOOKS: Final[Mapping[str, _Look]] = {
 }  # fmt: skip
 """The lowest first."""
 
-ROADS: Final = tuple(name for name in _LOOKS if name.endswith("_roads"))
-"""Parts whose width goes with the scale."""
+ROADS: Final = {name: look.road_class for name, look in _LOOKS.items() if look.road_class}
+"""Parts whose width goes with the scale, each with its class."""
 
 
 def parts(findings: Findings, things: Things, reach: Reach | None = None) -> list[Part]:
@@ -170,7 +179,7 @@ def parts(findings: Findings, things: Things, reach: Reach | None = None) -> lis
     bearable = reach or Reach(radii_m=REACHES_M, most_corners=MOST_CORNERS)
     rows, shapes = _near(backdrop, np.asarray(places, dtype=object), bearable)
     layers, dimensions = rows["layer"].to_numpy(), shapely.get_dimensions(shapes)
-    classes = _road_classes(rows)
+    classes = road_classes(rows)
     found = []
     for name, look in _LOOKS.items():
         chosen = (layers == look.layer) & (dimensions == look.dimensions)
@@ -224,7 +233,20 @@ def _cut(shapes: NDArray[np.object_], within: BaseGeometry) -> NDArray[np.object
     return cut
 
 
-def _road_classes(rows: gpd.GeoDataFrame) -> NDArray[np.object_]:
+def road_classes(rows: gpd.GeoDataFrame) -> NDArray[np.object_]:
+    """
+    Return the class of each road.
+
+    Parameters
+    ----------
+    rows
+        Of a backdrop.
+
+    Returns
+    -------
+    classes
+        Keys of `WIDTHS`, shape (n,); local where none is known.
+    """
     if "road_class" in rows.columns:
         return rows["road_class"].fillna("local").to_numpy(dtype=object)
     return np.full(len(rows), "local", dtype=object)

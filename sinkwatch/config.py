@@ -82,6 +82,8 @@ class Settings(BaseSettings):
         Where the published site is written.
     evidence_packs
         Whether publishing makes an evidence pack for every flagged place.
+    pictures
+        Whether publishing draws the map and the cards of its pages as pictures.
     database_url
         SQLAlchemy URL; empty for SQLite in the state folder.
     planning_files
@@ -136,6 +138,7 @@ class Settings(BaseSettings):
     state_folder: Path = Path("var")
     maps_folder: Path = Path("maps")
     evidence_packs: bool = True
+    pictures: bool = True
     database_url: str = Field(default="", repr=False)  # may hold a password
     planning_files: Annotated[tuple[Path, ...], NoDecode] = ()
     inventory_files: Annotated[tuple[Path, ...], NoDecode] = ()

@@ -171,7 +171,8 @@ def an_installation(folder: Path, clock: Clock, **changed: object) -> Services:
     """Return the services of an installation whose folders all lie in that one."""
     planning = [Path(str(path)) for path in changed.pop("planning", ())]  # type: ignore[attr-defined]
     folders = {"state_folder": folder / "var", "maps_folder": folder / "maps"}
-    values = {**folders, "evidence_packs": False, **changed}  # packs take longest
+    # Packs and pictures take longest.
+    values = {**folders, "evidence_packs": False, "pictures": False, **changed}
     made = config.Settings.model_validate(values)
     return Services(
         settings=made,

@@ -350,6 +350,7 @@ def _settings(folder: Path) -> config.Settings:
             "state_folder": folder / "var",
             "maps_folder": folder / "maps",
             "evidence_packs": False,
+            "pictures": False,
             "planning_files": [folder / "planning.csv"],
             "contact": "operator@holes.org",
             "public_url": "https://holes.org",

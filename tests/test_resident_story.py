@@ -297,6 +297,7 @@ def installation(
         "state_folder": str(tmp_path / "var"),
         "maps_folder": str(tmp_path / "maps"),
         "evidence_packs": False,
+        "pictures": False,
         "planning_files": [str(tmp_path / "applications.csv")],
         "mail_transport": "smtp",
         "smtp_host": "localhost",

@@ -17,9 +17,14 @@ HASH_LENGTH: Final = 12
 """Hexadecimal digits of a file's hash in its name: enough that no two versions share one."""
 
 LEAFLET_LICENCE: Final = "assets/leaflet-LICENSE.txt"
+PROTOMAPS_LICENCE: Final = "assets/protomaps-leaflet-LICENSE.txt"
+
+SUPERCLUSTER_LICENCE: Final = "assets/supercluster-LICENSE.txt"
 
 _PACKAGE: Final = Path(__file__).parent
 _LEAFLET: Final = _PACKAGE / "assets" / "leaflet"
+_PROTOMAPS: Final = _PACKAGE / "assets" / "protomaps-leaflet"
+_SUPERCLUSTER: Final = _PACKAGE / "assets" / "supercluster"
 _PICTURE: Final = re.compile(r"url\((?:\"|')?images/[^)]*\)")
 _SOURCE_MAP: Final = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 _CLOSING: Final = re.compile(r"</(?:script|style)", re.IGNORECASE)
@@ -103,6 +108,31 @@ def leaflet_styles() -> Asset:
 def leaflet_licence() -> bytes:
     """Return the licence that goes with Leaflet wherever it goes."""
     return _read(_LEAFLET / "LICENSE").encode()
+
+
+def protomaps_script() -> Asset:
+    """Return protomaps-leaflet, which draws vector tiles, without its pointer to a source map."""
+    text = _SOURCE_MAP.sub("", _read(_PROTOMAPS / "dist" / "protomaps-leaflet.js")).rstrip() + "\n"
+    return Asset(stem="protomaps-leaflet", suffix="js", text=text)
+
+
+def protomaps_licence() -> bytes:
+    """Return the licence that goes with protomaps-leaflet wherever it goes."""
+    return _read(_PROTOMAPS / "LICENSE").encode()
+
+
+def supercluster_script() -> Asset:
+    """Return supercluster, which draws marks that lie close together as one."""
+    return Asset(
+        stem="supercluster",
+        suffix="js",
+        text=_read(_SUPERCLUSTER / "dist" / "supercluster.min.js").rstrip() + "\n",
+    )
+
+
+def supercluster_licence() -> bytes:
+    """Return the licence that goes with supercluster wherever it goes."""
+    return _read(_SUPERCLUSTER / "LICENSE").encode()
 
 
 def own(name: str, *, stem: str) -> Asset:

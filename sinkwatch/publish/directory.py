@@ -1,4 +1,4 @@
-"""What leads programs through the site: site map, robots, plain index, page not found."""
+"""What programs find in the site: site map, robots, plain index, page not found, headers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree as ET
 
 from sinkwatch import wording
-from sinkwatch.publish import frame, locations
+from sinkwatch.publish import frame, hosting, locations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ def pages(publication: Publication, pages: Mapping[str, bytes]) -> dict[str, byt
     if site:
         made["robots.txt"] += f"Sitemap: {site}/sitemap.xml\n".encode()
         made["sitemap.xml"] = _site_map(publication, pages)
-    return made
+    return made | {locations.HEADERS: hosting.headers_file({*pages, *made})}
 
 
 def _site_map(publication: Publication, pages: Mapping[str, bytes]) -> bytes:
@@ -55,9 +55,11 @@ def _site_map(publication: Publication, pages: Mapping[str, bytes]) -> bytes:
 
 
 def _folders(pages: Mapping[str, bytes]) -> list[str]:
-    ends = f"/{locations.INDEX}"
+    """Return those of the pages; what is made to be framed elsewhere is no page to be found."""
+    ends, framed = f"/{locations.INDEX}", f"{locations.EMBED}/"
     found = {path.removesuffix(ends) for path in pages if path.endswith(ends)}
-    return sorted(found | ({locations.HOME} if locations.INDEX in pages else set()))
+    own = {folder for folder in found if not folder.startswith(framed)}
+    return sorted(own | ({locations.HOME} if locations.INDEX in pages else set()))
 
 
 def _plain_index(publication: Publication, pages: Mapping[str, bytes]) -> bytes:

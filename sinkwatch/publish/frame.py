@@ -58,12 +58,13 @@ NAVIGATION: Final = (
 )
 """What stands at the head of every page: title and folder."""
 
-FOOTING: Final = (
+FOOTING: Final[tuple[tuple[str, str], ...]] = (
     ("What changed", locations.CHANGES),
     ("Method", locations.METHOD),
     ("Sources and status", locations.STATUS),
     ("Downloads", locations.DATA),
     ("Feeds", locations.FEEDS),
+    ("Embed this map", locations.EMBED),
     ("Corrections", locations.CORRECTIONS),
     ("Privacy", locations.PRIVACY),
     ("Accessibility", locations.ACCESSIBILITY),
@@ -79,6 +80,27 @@ _CLOSED: Final = {
     "img-src": ("'self'", "data:"),
 }
 """What a page may load unless it says otherwise."""
+
+
+CARD_PX: Final = (1_200, 630)
+"""Width and height of a card."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """
+    The picture that stands for a page where somebody shares a link to it.
+
+    Attributes
+    ----------
+    path
+        Of the picture, inside the site.
+    alt
+        What it shows, in words.
+    """
+
+    path: str
+    alt: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +128,8 @@ class Sheet:
         What it may load beyond what every page may, by directive.
     structured
         What it says to programs in schema.org's words: JSON-LD objects.
+    picture
+        Its card; None for that of the area.
     """
 
     folder: str
@@ -118,6 +142,7 @@ class Sheet:
     styles: Sequence[Asset] = ()
     policy: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     structured: Sequence[Mapping[str, object]] = ()
+    picture: Card | None = None
 
     @property
     def path(self) -> str:
@@ -164,12 +189,14 @@ def render(publication: Publication, sheet: Sheet, **said: object) -> dict[str, 
         "public_url": publication.imprint.public_url,
         "current": sheet.section or sheet.folder,
         "navigation": NAVIGATION,
-        "footing": FOOTING,
+        "footing": _footing(publication),
         "style_tags": [each.link_from(root) for each in (*sheet.styles, style_sheet)],
         "script_tags": [each.link_from(root) for each in (*sheet.scripts, script)],
         "structured": [_script_json(each) for each in sheet.structured],
         "title": _title(publication, sheet),
         "description": sheet.description,
+        "picture": _picture(publication, sheet),
+        "picture_px": CARD_PX,
         "link": _Links(root),
     }
     page = environment().get_template(sheet.template)
@@ -244,6 +271,22 @@ def policy(sources_by_kind: Mapping[str, Sequence[str]]) -> str:
         As the header and the meta element have it.
     """
     return "; ".join(f"{kind} {' '.join(allowed)}" for kind, allowed in sources_by_kind.items())
+
+
+def _footing(publication: Publication) -> list[tuple[str, str]]:
+    """Return what stands at the foot of every page of an edition."""
+    has_embeds = publication.imprint.pictures
+    return [each for each in FOOTING if has_embeds or each[1] != locations.EMBED]
+
+
+def _picture(publication: Publication, sheet: Sheet) -> Card | None:
+    """Return what stands for a page elsewhere: its own card, or that of the area."""
+    if not publication.imprint.pictures:
+        return None
+    if sheet.picture:
+        return sheet.picture
+    name = publication.findings.area.name
+    return Card(path=locations.AREA_CARD, alt=f"Map of what is recorded about the ground: {name}")
 
 
 def _title(publication: Publication, sheet: Sheet) -> str:

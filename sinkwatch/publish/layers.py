@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sinkwatch.public import Row
 
 _PLAIN: Final = {"stroke": False, "fill": True, "interactive": False, "smoothFactor": 0.5}
-_POSTCODE_OPACITY: Final = 0.75
+POSTCODE_OPACITY: Final = 0.75
+POSTCODE_FACTS: Final = (("Outline", "an aid to reading, not the postcode's own"),)
+"""What the card of every postcode says besides its band."""
 
 
 def zone_fades(findings: Findings) -> list[Shape]:
@@ -247,7 +249,7 @@ def _postcode(findings: Findings, postcodes: list[str], cell: BaseGeometry, band
             "weight": 1,
             "opacity": 0.9,
             "fillColor": f"url(#band-{band.key}) {band_style.colour}",
-            "fillOpacity": _POSTCODE_OPACITY,
+            "fillOpacity": POSTCODE_OPACITY,
         },
         words={
             "card": {
@@ -255,7 +257,7 @@ def _postcode(findings: Findings, postcodes: list[str], cell: BaseGeometry, band
                 "kind": "postcode" if len(postcodes) == 1 else "postcodes",
                 "band": band.key,
                 "explains_band": True,
-                "facts": [["Outline", "an aid to reading, not the postcode's own"]],
+                "facts": [list(fact) for fact in POSTCODE_FACTS],
             }
         },
     )

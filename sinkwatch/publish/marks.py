@@ -22,7 +22,7 @@ _CARD_FACT_LENGTH: Final = 260
 _CARD_FACTS: Final = frozenset(
     {"Date", "Evidence", "Size", "Place", "Address", "For", "Status", "Received", "Doubts"}
 )
-_CIRCLE: Final = {
+CIRCLE: Final = {
     "weight": 1,
     "opacity": 0.65,
     "dashArray": "3 4",
@@ -30,6 +30,8 @@ _CIRCLE: Final = {
     "interactive": False,
     "pane": "uncertainty",
 }
+"""How the circle is drawn within which a thing may truly lie."""
+
 _OUTLINES: Final = {
     **{f"record-{evidence}": colour for evidence, colour in style.EVIDENCE_COLOURS.items()},
     # The fill of a possible record is too pale for a thin line.
@@ -58,7 +60,7 @@ def uncertainties(things: Iterable[Thing]) -> list[Shape]:
             shape_id=f"around-{thing.anchor}",
             geometry=thing.geometry,
             style={
-                **_CIRCLE,
+                **CIRCLE,
                 "radius": round(thing.uncertainty_m),
                 "color": _OUTLINES[thing.symbol],
                 "fillColor": _OUTLINES[thing.symbol],
@@ -140,6 +142,8 @@ def _card(thing: Thing) -> dict[str, object]:
     }
     if thing.style:
         card["band"] = thing.style.band.key
+    if thing.folder:
+        card["folder"] = thing.folder
     if thing.headline:
         card["headline"] = thing.headline
     if thing.url:
@@ -161,5 +165,9 @@ def _case_mark(point: shapely.Point, cases: list[Thing]) -> Shape:
     return Shape(
         shape_id=first.anchor,
         geometry=point,
-        words={"mark": _mark(first, f"{title} ({counted})"), "card": card},
+        words={
+            "mark": _mark(first, f"{title} ({counted})"),
+            "card": card,
+            "holds": [case.anchor for case in cases],
+        },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sinkwatch import public, survey
-from sinkwatch.publish import assets, context, frame, layers, sources
+from sinkwatch.publish import assets, context, filters, frame, layers, sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,14 +32,31 @@ def scripts(drawing: Drawing) -> tuple[Asset, ...]:
     Returns
     -------
     scripts
-        Leaflet, ours, what is said, what is drawn.
+        Leaflet, ours, what is said, what is drawn; for the map of an area also what draws a crowd
+        of applications, filters it and names the view.
     """
-    return (
+    words = assets.Asset(stem="words", suffix="js", text=drawing.words)
+    drawn = assets.Asset(stem="map", suffix="js", text=drawing.script)
+    basis = (
         assets.leaflet_script(),
         assets.own("map.js", stem="sinkwatch"),
-        assets.Asset(stem="words", suffix="js", text=drawing.words),
-        assets.Asset(stem="map", suffix="js", text=drawing.script),
+        assets.own("arrange.js", stem="arrange"),
     )
+    if not drawing.crowd:
+        return (*basis, words, drawn)
+    return (
+        *basis,
+        assets.supercluster_script(),
+        *(assets.own(f"{name}.js", stem=name) for name in ("crowd", "filter", "view")),
+        words,
+        assets.Asset(stem="applications", suffix="js", text=drawing.crowd),
+        drawn,
+    )
+
+
+def sorting() -> Asset:
+    """Return what lets a reader put a table in another order."""
+    return assets.own("table.js", stem="table")
 
 
 def single(
@@ -63,7 +80,8 @@ def single(
     page
         HTML, UTF-8.
     """
-    scripts_here = (*scripts(drawing), assets.own("page.js", stem="page"))
+    order = (sorting(),) if drawing.crowd else ()
+    scripts_here = (*scripts(drawing), *order, assets.own("page.js", stem="page"))
     policy = {
         "default-src": ["'none'"],
         "base-uri": ["'none'"],
@@ -83,6 +101,7 @@ def single(
         "script_tags": [each.inline for each in scripts_here],
         "is_linked": False,
         "leaflet_licence": assets.leaflet_licence().decode(),
+        "supercluster_licence": assets.supercluster_licence().decode() if drawing.crowd else "",
         **(pack or {}),
     }
     page = frame.environment().get_template("pack.html" if pack else "page.html")
@@ -137,10 +156,14 @@ def tables(publication: Publication) -> dict[str, object]:
     Returns
     -------
     context
-        By the names that ``_map.html``, ``_key.html`` and ``_tables.html`` have for it.
+        By the names that ``_map.html``, ``_filters.html``, ``_key.html`` and ``_tables.html`` have
+        for it.
     """
     findings, things = publication.findings, publication.things
+    traits = filters.gather(findings, things)
     return {
+        "traits": traits,
+        "choices": filters.choices(traits),
         "things": things,
         "listed": things,
         "n_left_out": 0,

@@ -29,12 +29,15 @@ class Imprint:
         Where a reader subscribes to e-mails; empty if nobody can.
     public_url
         Address of the site without a closing slash; empty while it has none of its own.
+    pictures
+        Whether it has pictures of the map, cards, and pages that others may embed.
     """
 
     version: str
     contact: str = ""
     signup_url: str = ""
     public_url: str = ""
+    pictures: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from sinkwatch.model import History
 from sinkwatch.publish import (
+    cards,
     directory,
-    downloads,
+    embed,
     feeds,
     frame,
     locations,
     page,
+    pictures,
     things,
     webmap,
 )
@@ -30,7 +32,8 @@ from sinkwatch.publish.publication import Imprint, Publication
 from sinkwatch.publish.release import Ready, Written, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
+    from datetime import date
 
     from sinkwatch.model import Findings
     from sinkwatch.publish.things import Offers
@@ -46,7 +49,6 @@ _MAKERS: Final[tuple[Callable[[Publication], dict[str, bytes]], ...]] = (
     standing.pages,
     notices.pages,
     data.pages,
-    downloads.pages,
     feeds.pages,
 )
 
@@ -57,6 +59,7 @@ def build(
     *,
     offers: Offers | None = None,
     history: History | None = None,
+    copies: Collection[date] = (),
 ) -> dict[str, bytes]:
     """
     Build the site; the same findings give the same bytes.
@@ -71,6 +74,8 @@ def build(
         Evidence packs that lie in the site; None if the installation makes none.
     history
         What was published before; None if nothing was.
+    copies
+        Days of which a dated copy of the map is kept.
 
     Returns
     -------
@@ -91,5 +96,9 @@ def build(
     }
     for make in _MAKERS:
         pages |= make(publication)
+    if imprint.pictures:
+        drawn = pictures.pages(publication)
+        pages |= drawn | cards.pages(publication)
+        pages |= embed.pages(publication, sketch, drawn, copies)
     pages |= directory.pages(publication, pages)
     return dict(sorted(pages.items()))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sinkwatch.publish.shapes import Shape
     from sinkwatch.publish.things import Things
 
+CROWD: Final = "applications"
+"""Name of the layer that our own script fills on the map of an area."""
+
 _ZONE_CORNER_M: Final = 15.0
 """How far a zone's line may be moved to save corners on the map of one place, metres: 0.15 mm at
 about 1:100 000, thinner than a line drawn at that scale."""
@@ -158,7 +161,8 @@ def _layers(findings: Findings, things: Things) -> list[Layer]:
             is_shown=False,
         ),
         _records(things),
-        _applications(things),
+        # The crowd fills it: thousands would not fit as shapes with words.
+        Layer(name=CROWD, title="Planning applications", parts=[]),
         Layer(
             name="sites",
             title="Watched sites",
@@ -231,7 +235,7 @@ def _applications(things: Things) -> Layer:
         _circles("around_applications", marks.uncertainties(things.applications)),
         _points("application_marks", marks.marks(things.applications), "mark"),
     ]
-    return Layer(name="applications", title="Planning applications", parts=parts)
+    return Layer(name=CROWD, title="Planning applications", parts=parts)
 
 
 def _cases(things: Things) -> Layer:

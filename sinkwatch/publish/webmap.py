@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
@@ -15,7 +15,8 @@ from folium.map import CustomPane
 from folium.utilities import JsCode
 
 from sinkwatch import geo
-from sinkwatch.publish import assets, backdrop, foliums, layers, overlay, strata
+from sinkwatch.publish import assets, backdrop, crowd, foliums, layers, overlay, strata
+from sinkwatch.publish import tiles as vector_tiles
 
 if TYPE_CHECKING:
     from branca.element import Element
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sinkwatch.model import Findings
     from sinkwatch.publish.strata import Focus, Layer
     from sinkwatch.publish.things import Things
+    from sinkwatch.publish.tiles import Archive
 
 MIN_ZOOM: Final = 10
 MIN_ZOOM_OF_A_PLACE: Final = 13
@@ -98,11 +100,15 @@ class Drawing:
         Script that hands over what is said of each shape; runs first.
     script
         Folium's script, which draws the shapes.
+    crowd
+        Script that hands over the planning applications in columns; runs after the words. Empty
+        for the map of one place, which draws its few as shapes.
     """
 
     element_id: str
     words: str
     script: str
+    crowd: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +183,7 @@ def _written(view: folium.Map, drawn: Sequence[Layer]) -> dict[str, str]:
     return foliums.written(view, made)
 
 
-def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
+def draw(sketch: Sketch, *, tiles: Tiles | None, root: str | None = None) -> Drawing:
     """
     Draw the map.
 
@@ -187,6 +193,9 @@ def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
         What is to be drawn.
     tiles
         A background to offer, off at first; None for a map that can make no request.
+    root
+        Way from the page to the site's own folder, such as "../../"; None for a page that is one
+        file.
 
     Returns
     -------
@@ -202,24 +211,68 @@ def draw(sketch: Sketch, *, tiles: Tiles | None) -> Drawing:
         foliums.add(view, _background(tiles), "tiles")
         for number, each in enumerate(findings.area.overlays, start=1):
             foliums.add(view, overlay.layer(each), f"overlay_{number}")
-    for layer in sketch.layers:
+    archives = vector_tiles.archives(findings, sketch.layers) if root is not None else []
+    drawn = _without(sketch.layers, {each.layer for each in archives})
+    for layer in drawn:
         group = folium.FeatureGroup(name=layer.title, show=layer.is_shown)
         foliums.add(view, group, layer.name)
         for part in layer.parts:
             foliums.add(group, foliums.again(sketch.written[part.name]), part.name)
     for name, control in _controls(sketch).items():
         foliums.add(view, control, name)
-    script = foliums.script(view) + (_backdrop_script(findings, below) if below else "")
-    return Drawing(element_id=view.get_name(), words=_words(findings, sketch.layers), script=script)
+    script = foliums.script(view)
+    if archives:
+        script += _tiles_script(findings, archives)
+    elif below:
+        script += _backdrop_script(findings, below)
+    return Drawing(
+        element_id=view.get_name(),
+        words=_words(findings, drawn, root),
+        script=script + _beginning(sketch),
+        crowd="" if sketch.focus else _crowd(sketch, root),
+    )
+
+
+def _crowd(sketch: Sketch, root: str | None) -> str:
+    columns = crowd.columns(sketch.findings, sketch.things, root)
+    return f"sinkwatch.crowd({_script_json(columns)});\n"
+
+
+def _beginning(sketch: Sketch) -> str:
+    """Return what hands the drawn map of an area to our own scripts; a place's needs none."""
+    if sketch.focus:
+        return ""
+    named = ",".join(f"{layer.name}:feature_group_{layer.name}" for layer in sketch.layers)
+    return f"sinkwatch.fill(map_area,feature_group_{strata.CROWD});sinkwatch.begin({{{named}}});\n"
+
+
+def _without(drawn: Sequence[Layer], names: Collection[str]) -> list[Layer]:
+    """Leave layers empty that tiles fill."""
+    return [replace(layer, parts=()) if layer.name in names else layer for layer in drawn]
+
+
+def _tiles_script(findings: Findings, archives: Sequence[Archive]) -> str:
+    """Return what comes after folium's script where tiles fill the layers."""
+    groups = ",".join(f"{name}:feature_group_{name}" for name in vector_tiles.filled(archives))
+    said = _script_json(vector_tiles.said(findings, archives))
+    ours = "".join(assets.own(name, stem="").text for name in ("credit.js", "tiles.js"))
+    return f"{ours}drawTiles(map_area,{{{groups}}},{said});\n"
 
 
 def _backdrop_script(findings: Findings, below: Sequence[backdrop.Part]) -> str:
     """Return what comes after folium's script, by the names that folium gives what it draws."""
-    names = {part.name for part in below}
-    roads = ",".join(f"{name}:geo_json_{name}" for name in backdrop.ROADS if name in names)
-    paper = {"casing": backdrop.COLOURS["casing"], "credit": backdrop.credit(findings)}
+    held = {part.name for part in below} & backdrop.ROADS.keys()
+    roads = ",".join(f"{name}:geo_json_{name}" for name in backdrop.ROADS if name in held)
+    paper = {
+        "classes": backdrop.ROADS,
+        "widths": backdrop.WIDTHS,
+        "colours": backdrop.COLOURS,
+        "buildingsFrom": backdrop.BUILDINGS_FROM,
+        "credit": backdrop.credit(findings),
+    }
+    ours = "".join(assets.own(name, stem="").text for name in ("credit.js", "backdrop.js"))
     call = f"drawBackdrop(map_area,feature_group_backdrop,{{{roads}}},{_script_json(paper)});\n"
-    return assets.own("backdrop.js", stem="backdrop").text + call
+    return ours + call
 
 
 def _map(findings: Findings, focus: Focus | None) -> folium.Map:
@@ -304,7 +357,7 @@ def _corners(west: float, south: float, east: float, north: float) -> list[list[
     return [[round(latitude, 6), round(longitude, 6)] for latitude, longitude in corners]
 
 
-def _words(findings: Findings, drawn: Sequence[Layer]) -> str:
+def _words(findings: Findings, drawn: Sequence[Layer], root: str | None) -> str:
     shapes = (shape for layer in drawn for part in layer.parts for shape in part.shapes)
     said = {shape.shape_id: shape.words for shape in shapes if shape.words}
     styles = findings.area.parameters.table.styles
@@ -312,7 +365,7 @@ def _words(findings: Findings, drawn: Sequence[Layer]) -> str:
         style.band.key: {"label": style.label, "meaning": style.meaning, "advice": style.advice}
         for style in styles.values()
     }
-    handed = {"shapes": said, "bands": bands, "notice": layers.notice(findings)}
+    handed = {"shapes": said, "bands": bands, "notice": layers.notice(findings), "root": root}
     return f"sinkwatch.say({_script_json(handed)});\n"
 
 

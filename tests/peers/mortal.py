@@ -60,6 +60,7 @@ def services_at(folder: Path, now: datetime, relay: Mapping[str, object]) -> Ser
             "state_folder": folder / "var",
             "maps_folder": folder / "maps",
             "evidence_packs": False,
+            "pictures": False,
             "mail_transport": "smtp",
             "sender_domain": "alerts.ripon.test",
             "public_url": "https://alerts.ripon.test",

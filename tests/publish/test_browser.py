@@ -248,6 +248,14 @@ def test_the_card_of_a_record_says_what_when_how_sure_and_where_from(offline: Vi
     assert more.get_attribute("href") == "#record-RS009"
 
 
+def test_where_pages_lie_beside_the_map_a_card_leads_to_its_own(online: Visit) -> None:
+    online.page.locator('.mark[aria-label^="Magdalen\'s Close house collapse"]').click()
+    links = online.page.locator(".leaflet-popup .card a").evaluate_all(
+        "all => all.map(a => a.getAttribute('href'))"
+    )
+    assert links[-2:] == ["#record-RS009", "records/RS009/index.html"]
+
+
 def test_the_card_of_a_site_names_its_band_in_words(offline: Visit) -> None:
     offline.page.locator('.mark[aria-label^="Old Ripon Auction Mart"]').first.click()
     said = offline.page.locator(".leaflet-popup .card").inner_text()

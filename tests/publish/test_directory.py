@@ -21,9 +21,16 @@ def test_site_map_lists_every_page_as_a_folder(findings: Findings) -> None:
     assert b"Sitemap: https://x.example/r/sitemap.xml\n" in made["robots.txt"]
 
 
+def test_site_map_leaves_out_what_is_made_to_be_framed_elsewhere(findings: Findings) -> None:
+    embeds = {"embed/index.html": b"", "embed/map/index.html": b"", "embed/as-at/x/index.html": b""}
+    made = directory.pages(an_edition(findings, url="https://x.example"), embeds)
+    assert made["sitemap.xml"].count(b"<loc>") == 1
+    assert b"<loc>https://x.example/embed/</loc>" in made["sitemap.xml"]
+
+
 def test_without_an_address_there_is_no_site_map(findings: Findings) -> None:
     made = directory.pages(an_edition(findings), PAGES)
-    assert set(made) == {".nojekyll", "404.html", "llms.txt", "robots.txt"}
+    assert set(made) == {".nojekyll", "404.html", "_headers", "llms.txt", "robots.txt"}
     assert b"Sitemap" not in made["robots.txt"]
 
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyogrio
 import pytest
 
 from sinkwatch.errors import ConfigError
@@ -66,18 +67,22 @@ def test_the_site_has_the_pages_the_files_and_the_licence(pages: dict[str, bytes
         "check",
         "corrections",
         "data",
+        "embed",
         "feeds",
         "method",
+        "pictures",
         "privacy",
         "reading",
         "records",
         "sites",
         "status",
+        "tiles",
         "timeline",
     }
     assert {path for path in pages if "/" not in path} == {
         ".nojekyll",
         "404.html",
+        "_headers",
         "index.html",
         "llms.txt",
         "offline.html",
@@ -87,12 +92,14 @@ def test_the_site_has_the_pages_the_files_and_the_licence(pages: dict[str, bytes
         "data/LICENCES.txt",
         "data/applications.csv",
         "data/cases.csv",
+        "data/csv-metadata.json",
         "data/dictionary.csv",
         "data/flagged.csv",
         "data/index.html",
         "data/postcodes.csv",
         "data/sinkholes.csv",
         "data/sinkholes.geojson",
+        "data/sinkwatch.gpkg",
         "data/sites.csv",
         "data/zones.geojson",
     }
@@ -104,12 +111,17 @@ def test_an_asset_is_named_by_what_it_holds_and_every_link_finds_its_file(
     pages: dict[str, bytes],
 ) -> None:
     for path, content in pages.items():
-        if path.endswith((".js", ".css")):
+        if path.startswith("assets/") and path.endswith((".js", ".css")):
             assert hashlib.sha256(content).hexdigest()[:12] in path
     linked = {path for each in pages for path in _links_of(pages, each)}
     assert linked - set(pages) == set()
-    assert {path for path in pages if path.startswith("assets/")} - linked == {
-        assets.LEAFLET_LICENCE
+    unlinked = {path for path in pages if path.startswith("assets/")} - linked
+    # A script fetches what draws tiles once there is something to draw.
+    assert unlinked == {
+        assets.LEAFLET_LICENCE,
+        assets.PROTOMAPS_LICENCE,
+        assets.SUPERCLUSTER_LICENCE,
+        assets.protomaps_script().path,
     }
 
 
@@ -132,11 +144,11 @@ def test_style_sheets_fetch_nothing(pages: dict[str, bytes]) -> None:
 
 
 def test_no_exact_position_of_a_record_is_published(
-    pages: dict[str, bytes], findings: Findings
+    pages: dict[str, bytes], findings: Findings, tmp_path: Path
 ) -> None:
-    text = b"\n".join(
-        content for path, content in pages.items() if not path.startswith("assets/leaflet")
-    ).decode()
+    text = "\n".join(
+        text for path, text in _texts(pages).items() if not path.startswith("assets/leaflet")
+    )
     # A watched site is a published point, which a record may share.
     watched = findings.places[findings.places["is_watched"]]
     public = set(zip(watched.geometry.x, watched.geometry.y, strict=True))
@@ -145,11 +157,22 @@ def test_no_exact_position_of_a_record_is_published(
     assert len(private) >= 5
     for easting, northing in private:
         assert re.findall(rf"{easting:.0f}\D{{1,3}}{northing:.0f}", text) == []
+    package = tmp_path / "sinkwatch.gpkg"
+    package.write_bytes(pages["data/sinkwatch.gpkg"])
+    drawn = pyogrio.read_dataframe(package, layer="records").geometry.dropna()
+    assert len(drawn) > len(private)
+    assert private.isdisjoint(zip(drawn.x, drawn.y, strict=True))
+
+
+def _texts(pages: dict[str, bytes]) -> dict[str, str]:
+    """Return what can be read of the site."""
+    binary = (".gpkg", ".png", ".pmtiles")
+    return {path: page.decode() for path, page in pages.items() if not path.endswith(binary)}
 
 
 def test_the_record_known_only_to_5_km_is_in_no_geometry(pages: dict[str, bytes]) -> None:
-    for content in pages.values():
-        for line in content.decode().splitlines():
+    for text in _texts(pages).values():
+        for line in text.splitlines():
             if "RS012" in line and '"geometry"' in line:
                 assert '"geometry":null' in line
     script = next(content for path, content in pages.items() if path.startswith("assets/map-"))

@@ -27,7 +27,8 @@ def gathered(findings: Findings) -> Things:
 
 @pytest.fixture(scope="module")
 def online(findings: Findings, gathered: Things) -> Drawing:
-    return webmap.draw(webmap.Sketch.of(findings, gathered), tiles=webmap.OPENSTREETMAP)
+    sketch = webmap.Sketch.of(findings, gathered)
+    return webmap.draw(sketch, tiles=webmap.OPENSTREETMAP, root="")
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +53,32 @@ def test_no_word_from_outside_reaches_folium_which_would_run_it_as_a_template(
 
 
 def test_words_reach_our_own_script_as_they_are_and_cannot_end_it(online: Drawing) -> None:
-    assert not set(online.words) & set("<>&'\u2028\u2029")
-    cards = [entry["card"] for entry in _said(online)["shapes"].values() if "card" in entry]
-    hostile = next(card for card in cards if str(card["title"]).startswith("24/00002"))
-    assert HOSTILE_SHOWN in str(hostile["title"])
-    assert "url" not in hostile
+    for script in (online.words, online.crowd):
+        assert not set(script) & set("<>&'\u2028\u2029")
+    handed = json.loads(online.crowd.removeprefix("sinkwatch.crowd(").removesuffix(");\n"))
+    (hostile,) = [each for each in handed["reference"] if each.startswith("24/00002")]
+    assert HOSTILE_SHOWN in hostile
+
+
+def test_only_the_map_of_an_area_hands_over_a_crowd(online: Drawing, offline: Drawing) -> None:
+    assert "application_marks" not in online.script
+    assert "sinkwatch.fill(map_area,feature_group_applications)" in online.script
+    assert '"root":""' in online.crowd
+    assert '"root":null' in offline.crowd
+
+
+def test_a_mark_of_several_decisions_names_every_row_it_stands_for(online: Drawing) -> None:
+    shapes = _said(online)["shapes"].values()
+    held = [anchor for shape in shapes for anchor in shape.get("holds", ())]
+    drawn = sum(len(shape["card"]["facts"]) for shape in shapes if "holds" in shape)
+    assert len(held) == len(set(held)) == drawn > 8
 
 
 def test_the_same_findings_are_drawn_with_the_same_bytes(
     findings: Findings, gathered: Things, online: Drawing
 ) -> None:
-    assert webmap.draw(webmap.Sketch.of(findings, gathered), tiles=webmap.OPENSTREETMAP) == online
+    again = webmap.Sketch.of(findings, gathered)
+    assert webmap.draw(again, tiles=webmap.OPENSTREETMAP, root="") == online
 
 
 def test_a_background_is_offered_only_online_and_not_switched_on(

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch.publish import assets, frame, overlay, page, webmap
+from sinkwatch.publish import (
+    assets,
+    dataset,
+    frame,
+    locations,
+    overlay,
+    page,
+    pictures,
+    tiles,
+    webmap,
+)
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
@@ -34,8 +44,8 @@ def pages(publication: Publication, sketch: Sketch) -> dict[str, bytes]:
     pages
         By path inside the site.
     """
-    drawing = webmap.draw(sketch, tiles=webmap.OPENSTREETMAP)
-    scripts = page.scripts(drawing)
+    drawing = webmap.draw(sketch, tiles=webmap.OPENSTREETMAP, root="")
+    scripts = (*page.scripts(drawing), page.sorting())
     sheet = Sheet(
         folder="",
         template="home.html",
@@ -44,19 +54,23 @@ def pages(publication: Publication, sketch: Sketch) -> dict[str, bytes]:
         scripts=scripts,
         styles=(assets.leaflet_styles(),),
         policy=_policy(publication),
+        structured=(dataset.described(publication, locations.HOME),),
     )
     listed, n_left_out = _listed(publication.things)
     said = {
         **page.tables(publication),
         "drawing": drawing,
         "is_linked": True,
+        "map_picture": pictures.shown(publication) if publication.imprint.pictures else None,
         "listed": listed,
         "n_left_out": n_left_out,
     }
     return {
         **frame.render(publication, sheet, **said),
+        **tiles.pages(tiles.archives(publication.findings, sketch.layers)),
         **{each.path: each.text.encode() for each in (*scripts, *sheet.styles)},
         assets.LEAFLET_LICENCE: assets.leaflet_licence(),
+        assets.SUPERCLUSTER_LICENCE: assets.supercluster_licence(),
     }
 
 
@@ -68,4 +82,8 @@ def _listed(things: Things) -> tuple[Things, int]:
 
 def _policy(publication: Publication) -> dict[str, tuple[str, ...]]:
     origins = overlay.origins(publication.findings.area.overlays)
-    return {"img-src": ("'self'", "data:", webmap.OPENSTREETMAP.origin, *origins)}
+    return {
+        "img-src": ("'self'", "data:", webmap.OPENSTREETMAP.origin, *origins),
+        # The card of an application says what its own page says.
+        "connect-src": ("'self'",),
+    }

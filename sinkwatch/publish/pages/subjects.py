@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import events, geo, public, wording
-from sinkwatch.publish import assets, frame, locations, nearby, sources
+from sinkwatch.publish import assets, cards, frame, locations, nearby, sources
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _page(
         changed_on=changed_on or _first_day(publication),
         section=thing.folder.partition("/")[0],
         structured=_structured(publication, thing, changed_on),
+        picture=cards.of_thing(publication, thing),
     )
     return frame.render(
         publication,
@@ -154,6 +155,9 @@ def _structured(
     }
     if publication.address(thing.folder):
         place["url"] = publication.address(thing.folder)
+        if publication.imprint.pictures:
+            card = cards.of_thing(publication, thing)
+            place["image"] = f"{publication.imprint.public_url}/{card.path}"
     if changed_on:
         place["subjectOf"] = {"@type": "WebPage", "dateModified": changed_on.isoformat()}
     return [place]

@@ -1,4 +1,4 @@
-/* What folium's map asks of the page: marks, cards, labels and controls.
+/* What folium's map asks of the page: marks, cards, labels and controls; arrange.js finds room for them.
    Text from outside only ever becomes text: nothing here, or fed from here, is parsed as HTML. */
 "use strict";
 
@@ -6,11 +6,9 @@ var sinkwatch = (function () {
   var SVG = "http://www.w3.org/2000/svg";
   var NARROW_PX = 720;
   var MARK_PX = 24;
-  var GAP_PX = 20;
-  var FAR_ZOOM = 13;
-  var LABEL_RANKS = { 10: 1, 11: 1, 12: 1, 13: 1, 14: 2, 15: 3 };
   var words = { shapes: {}, bands: {}, notice: "" };
   var known = {};
+  var finders = [];
   var theMap = null;
 
   function isNarrow() { return window.innerWidth < NARROW_PX; }
@@ -51,13 +49,14 @@ var sinkwatch = (function () {
     createShadow: function () { return null; }
   });
 
-  function mark(feature, latlng) {
-    var said = words.shapes[feature.id].mark;
+  function markAt(latlng, said) {
     var icon = new MarkIcon({ mark: said, popupAnchor: [0, -8] });
     var made = L.marker(latlng, { icon: icon, title: said.name, riseOnHover: true });
     made.sinkwatchMark = said;
     return made;
   }
+
+  function mark(feature, latlng) { return markAt(latlng, words.shapes[feature.id].mark); }
 
   /* Cards */
 
@@ -66,6 +65,15 @@ var sinkwatch = (function () {
     var made = element("a", "", card.url_title);
     made.href = card.url;
     made.rel = "noopener noreferrer nofollow";
+    if (window.top !== window.self) { made.target = "_blank"; }
+    return made;
+  }
+
+  /* In the frame of another site no page but the map may stand: a link opens beside it. */
+  function linkTo(address, title) {
+    var made = element("a", "", title);
+    made.href = address;
+    if (window.top !== window.self && address.charAt(0) !== "#") { made.target = "_blank"; made.rel = "noopener"; }
     return made;
   }
 
@@ -93,7 +101,8 @@ var sinkwatch = (function () {
     return row ? row.querySelectorAll(".pack a, .pack small") : [];
   }
 
-  function cardOf(card) {
+  /* What only arrives later goes between the facts and the links: `later` adds it. */
+  function cardOf(card, later) {
     var made = element("div", "card");
     made.appendChild(element("p", "card-kind", card.kind));
     made.appendChild(element("p", "card-title", card.title));
@@ -104,29 +113,34 @@ var sinkwatch = (function () {
     }
     if (card.headline) { made.appendChild(element("p", "card-headline", card.headline)); }
     made.appendChild(facts(card.facts));
+    if (later) { later(made); }
     var links = element("p", "card-links");
     if (card.url) { links.appendChild(link(card)); }
-    if (card.more) {
+    if (card.more && document.getElementById(card.more)) {
       offered(card.more).forEach(function (said) { links.appendChild(said.cloneNode(true)); });
-      var more = element("a", "", "All that is known, in the table");
-      more.href = "#" + card.more;
-      links.appendChild(more);
+      links.appendChild(linkTo("#" + card.more, "All that is known, in the table"));
+    }
+    if (card.folder && typeof words.root === "string") {
+      links.appendChild(linkTo(words.root + card.folder + "/index.html", "All that is known, on its own page"));
     }
     if (links.firstChild) { made.appendChild(links); }
     return made;
   }
 
-  function bind(feature, layer) {
-    var card = (words.shapes[feature.id] || {}).card;
-    if (!card) { return; }
-    known[feature.id] = layer;
-    layer.bindPopup(function () { return cardOf(card); }, {
+  function bindCard(layer, make) {
+    layer.bindPopup(make, {
       maxWidth: 300,
       minWidth: 220,
       maxHeight: 320,
       autoPanPaddingTopLeft: isNarrow() ? [10, 10] : [60, 10],
       autoPanPaddingBottomRight: isNarrow() ? [10, 10] : [250, 10]
     });
+  }
+
+  function bind(feature, layer) {
+    var card = (words.shapes[feature.id] || {}).card;
+    known[feature.id] = layer;
+    if (card) { bindCard(layer, function () { return cardOf(card); }); }
   }
 
   /* Labels */
@@ -149,169 +163,6 @@ var sinkwatch = (function () {
     made.sinkwatchLabel = said;
     return made;
   }
-
-  /* Room for marks and labels: each takes the first free place; what finds none is left out or left be */
-
-  function meets(box, others) {
-    return others.some(function (other) {
-      return box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3];
-    });
-  }
-
-  function rings() {
-    var offsets = [[0, 0]];
-    [[GAP_PX, 8], [GAP_PX * 1.8, 12], [GAP_PX * 2.6, 16]].forEach(function (ring) {
-      for (var i = 0; i < ring[1]; i += 1) {
-        var turn = 2 * Math.PI * i / ring[1] - Math.PI / 4;
-        offsets.push([Math.round(ring[0] * Math.cos(turn)), Math.round(ring[0] * Math.sin(turn))]);
-      }
-    });
-    return offsets;
-  }
-
-  var OFFSETS = rings();
-  var leaders = L.layerGroup();
-
-  function boxOfMark(at, offset, mark) {
-    var half = GAP_PX / 2, number = mark.number ? 3 + 7 * mark.number.length : 0;
-    return [
-      at.x + offset[0] - half, at.y + offset[1] - half, at.x + offset[0] + half + number, at.y + offset[1] + half
-    ];
-  }
-
-  function lead(map, marker, to, className) {
-    leaders.addLayer(L.polyline([marker.getLatLng(), map.layerPointToLatLng(to)], {
-      pane: "leaders", className: className, weight: 1, interactive: false, smoothFactor: 0
-    }));
-  }
-
-  function moveMark(map, marker, at, offset) {
-    var icon = marker.getElement();
-    icon.style.marginLeft = (offset[0] - MARK_PX / 2) + "px";
-    icon.style.marginTop = (offset[1] - MARK_PX / 2) + "px";
-    marker.options.icon.options.popupAnchor = [offset[0], offset[1] - 8];
-    if (!offset[0] && !offset[1]) { return; }
-    lead(map, marker, at.add(offset), "leader");
-    leaders.addLayer(L.circleMarker(marker.getLatLng(), {
-      pane: "leaders", className: "leader-end", radius: 2, stroke: false, fillOpacity: 1, interactive: false
-    }));
-  }
-
-  function arrangeMarks(map, markers, taken) {
-    var candidates = map.getZoom() < FAR_ZOOM ? OFFSETS.slice(0, 1) : OFFSETS;
-    leaders.clearLayers();
-    markers.forEach(function (marker) {
-      var at = map.latLngToLayerPoint(marker.getLatLng()), mark = marker.sinkwatchMark;
-      var free = candidates.find(function (offset) { return !meets(boxOfMark(at, offset, mark), taken); });
-      var offset = free || [0, 0];
-      taken.push(boxOfMark(at, offset, mark));
-      moveMark(map, marker, at, offset);
-    });
-  }
-
-  function placesForLabel(at, width, height, gaps) {
-    var places = [];
-    gaps.forEach(function (gap) {
-      [
-        [gap, -height / 2], [-gap - width, -height / 2], [-width / 2, -gap - height], [-width / 2, gap],
-        [gap, -gap - height], [gap, gap], [-gap - width, -gap - height], [-gap - width, gap]
-      ].forEach(function (corner) { places.push([at.x + corner[0], at.y + corner[1]]); });
-    });
-    return places;
-  }
-
-  /* What the reader sees, in layer points, with the controls that lie over it */
-
-  function viewOf(map) {
-    var corner = map.containerPointToLayerPoint([0, 0]), size = map.getSize();
-    return [corner.x + 4, corner.y + 4, corner.x + size.x - 4, corner.y + size.y - 4];
-  }
-
-  function controlsOf(map) {
-    var frame = map.getContainer().getBoundingClientRect(), corner = map.containerPointToLayerPoint([0, 0]);
-    return Array.from(map.getContainer().querySelectorAll(".leaflet-control")).map(function (control) {
-      var box = control.getBoundingClientRect();
-      var left = corner.x + box.left - frame.left, top = corner.y + box.top - frame.top;
-      return [left, top, left + box.width, top + box.height];
-    });
-  }
-
-  function holds(view, box) {
-    return box[0] >= view[0] && box[1] >= view[1] && box[2] <= view[2] && box[3] <= view[3];
-  }
-
-  function isPointed(label) { return label.kind === "village" || label.kind === "landmark"; }
-
-  function gapsOf(label, zoom) {
-    if (zoom < FAR_ZOOM) { return [11]; }
-    return label.rank === 1 ? [11, 30, 48] : [11, 30];
-  }
-
-  function within(value, least, most) { return Math.max(least, Math.min(most, value)); }
-
-  function arrangeLabel(map, marker, view, taken, named) {
-    var label = marker.sinkwatchLabel, icon = marker.getElement();
-    var at = map.latLngToLayerPoint(marker.getLatLng());
-    var point = [at.x - 4, at.y - 4, at.x + 4, at.y + 4];
-    var width = icon.offsetWidth, height = icon.offsetHeight;
-    function boxAt(corner) { return [corner[0] - 3, corner[1], corner[0] + width + 3, corner[1] + height]; }
-    var free = holds(view, point) && !(isPointed(label) && meets(point, named)) &&
-      placesForLabel(at, width, height, gapsOf(label, map.getZoom())).find(function (corner) {
-        var box = boxAt(corner);
-        return holds(view, box) && !meets(box, taken) && !meets(box, named);
-      });
-    icon.classList.toggle("is-hidden", !free);
-    if (!free) { return; }
-    named.push(boxAt(free));
-    var edge = L.point(within(at.x, free[0], free[0] + width), within(at.y, free[1], free[1] + height));
-    if (edge.distanceTo(at) > 16) { lead(map, marker, edge, "leader is-name"); }
-    if (isPointed(label)) { named.push(point); }
-    icon.style.marginLeft = (free[0] - at.x) + "px";
-    icon.style.marginTop = (free[1] - at.y) + "px";
-    icon.style.setProperty("--point-left", (at.x - free[0]) + "px");
-    icon.style.setProperty("--point-top", (at.y - free[1]) + "px");
-  }
-
-  function arrangeLabels(map, markers, taken) {
-    var most = LABEL_RANKS[Math.min(15, map.getZoom())] || 1;
-    var view = viewOf(map), named = [];
-    markers.forEach(function (marker) {
-      if (marker.sinkwatchLabel.rank > most) { marker.getElement().classList.add("is-hidden"); return; }
-      arrangeLabel(map, marker, view, taken, named);
-    });
-  }
-
-  function shown(map, property, rank) {
-    var found = [];
-    map.eachLayer(function (layer) {
-      if (layer[property] && layer.getElement()) { found.push(layer); }
-    });
-    return found
-      .map(function (layer, index) { return [layer[property][rank], index, layer]; })
-      .sort(function (one, other) { return one[0] - other[0] || one[1] - other[1]; })
-      .map(function (entry) { return entry[2]; });
-  }
-
-  function arrange(map) {
-    var taken = [];
-    map.getContainer().classList.toggle("is-far", map.getZoom() < FAR_ZOOM);
-    arrangeMarks(map, shown(map, "sinkwatchMark", "order"), taken);
-    arrangeLabels(map, shown(map, "sinkwatchLabel", "rank"), taken.concat(controlsOf(map)));
-  }
-
-  L.Map.addInitHook(function () {
-    var map = theMap = this, waiting = false;
-    this.on("layeradd layerremove moveend resize", function (event) {
-      if (waiting || (event.layer && event.layer.options.pane === "leaders")) { return; }
-      waiting = true;
-      requestAnimationFrame(function () { waiting = false; arrange(map); });
-    });
-    this.on("popupopen", takeFocus).on("popupclose", returnFocus);
-    this.whenReady(function () { leaders.addTo(map); });
-    this.attributionControl.setPrefix(false);
-    this.attributionControl.addAttribution("Leaflet · sources and credits: see the table below");
-    this.getContainer().classList.add("is-ready");
-  });
 
   /* Controls */
 
@@ -348,6 +199,14 @@ var sinkwatch = (function () {
     }
   });
 
+  L.Map.addInitHook(function () {
+    theMap = this;
+    this.on("popupopen", takeFocus).on("popupclose", returnFocus);
+    this.attributionControl.setPrefix(false);
+    this.attributionControl.addAttribution("Leaflet · sources and credits: see the table below");
+    this.getContainer().classList.add("is-ready");
+  });
+
   /* From a table to the map */
 
   function switchedLayer(layer) {
@@ -355,13 +214,17 @@ var sinkwatch = (function () {
     return parents.length ? switchedLayer(parents[0]) : layer;
   }
 
+  function find(anchor) {
+    return known[anchor] || finders.map(function (finder) { return finder(anchor); }).find(Boolean);
+  }
+
   function show(anchor) {
-    var layer = known[anchor];
-    if (!layer || !theMap) { return false; }
+    var layer = theMap && find(anchor);
+    if (!layer || !layer.getLatLng) { return false; }
     theMap.addLayer(switchedLayer(layer));
     theMap.getContainer().scrollIntoView({ block: "center" });
     theMap.setView(layer.getLatLng(), Math.max(theMap.getZoom(), 15), { animate: false });
-    requestAnimationFrame(function () { arrange(theMap); layer.openPopup(); });
+    requestAnimationFrame(function () { sinkwatch.arrange(theMap); layer.openPopup(); });
     return true;
   }
 
@@ -397,9 +260,22 @@ var sinkwatch = (function () {
 
   return {
     say: function (said) { words = said; },
+    words: function () { return words; },
+    map: function () { return theMap; },
+    known: known,
+    finders: finders,
+    MARK_PX: MARK_PX,
     isNarrow: isNarrow,
+    element: element,
+    use: use,
     mark: mark,
+    markAt: markAt,
     label: label,
+    link: link,
+    linkTo: linkTo,
+    facts: facts,
+    cardOf: cardOf,
+    bindCard: bindCard,
     bind: bind
   };
 })();

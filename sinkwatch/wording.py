@@ -441,13 +441,24 @@ def clean(text: str) -> str:
     """
     if text.isprintable():  # most of what there is, and nothing in it to take out
         return unicodedata.normalize("NFC", " ".join(text.split()))
-    spaced = (" " if character.isspace() else character for character in text)
-    shown = (character for character in spaced if unicodedata.category(character) not in _UNSHOWN)
     # Composed last: what was taken out may have stood between a letter and its accent.
-    return unicodedata.normalize("NFC", " ".join("".join(shown).split()))
+    return unicodedata.normalize("NFC", " ".join(text.translate(_SHOWN).split()))
 
 
 _UNSHOWN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+
+
+class _Shown(dict[int, str]):
+    """What is shown for each character; each is looked up once."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        is_unshown = unicodedata.category(character) in _UNSHOWN
+        self[code] = " " if character.isspace() else "" if is_unshown else character
+        return self[code]
+
+
+_SHOWN: Final = _Shown()
 
 
 def mask_personal_data(text: str) -> str:

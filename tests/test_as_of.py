@@ -59,7 +59,9 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """
     folder, clock = tmp_path_factory.mktemp("story"), Clock(MORNING)
     area = installed.lay_out(folder / "area").parent
-    services = installed.services_in(folder, clock, evidence_packs=False, online=False)
+    # With pictures, so that each day leaves a dated copy too.
+    values = {"evidence_packs": False, "online": False, "pictures": True}
+    services = installed.services_in(folder, clock, **values)
     subscribe(services, at="SM1 1AA")
     manifests: dict[date, bytes] = {}
 

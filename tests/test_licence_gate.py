@@ -21,7 +21,7 @@ from sinkwatch.compose import Letters
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import Findings, Surroundings
 from sinkwatch.notify import picture
-from sinkwatch.publish import downloads, site
+from sinkwatch.publish import site, terms
 from tests.conftest import NOW
 from tests.notify.builders import a_digest, a_subscription, an_event, an_item
 from tests.sources.geology.geology_layers import file_of, geosure
@@ -133,10 +133,11 @@ class World:
     def findings(self) -> Findings:
         return self.surveyed.findings
 
-    def pages(self) -> dict[str, bytes]:
-        return site.build(
-            self.findings, site.Imprint(version="0.1.0", contact="corrections@example.org")
+    def pages(self, *, pictures: bool = False) -> dict[str, bytes]:
+        imprint = site.Imprint(
+            version="0.1.0", contact="corrections@example.org", pictures=pictures
         )
+        return site.build(self.findings, imprint)
 
     def mail(self, services: Services) -> bytes:
         letters = Letters.of(replace(services, area=self.area), self.surveyed)
@@ -204,14 +205,14 @@ def parts_of(mime: bytes) -> dict[str, bytes]:
 def test_no_file_of_the_site_holds_a_corner_of_a_restricted_layer(
     world: Callable[..., World],
 ) -> None:
-    pages = world(is_restricted=True).pages()
+    pages = world(is_restricted=True).pages(pictures=True)
     assert len(pages) > 10
     assert {name: traces(content) for name, content in pages.items() if traces(content)} == {}
     assert "data/zones.geojson" not in pages
 
 
 def test_the_same_search_finds_it_where_the_layer_is_open(world: Callable[..., World]) -> None:
-    pages = world(is_restricted=False).pages()
+    pages = world(is_restricted=False).pages(pictures=True)
     longitude, latitude = (f"{float(each[0]):.6f}" for each in geo.to_wgs84(*MARKER))
     assert traces(pages["data/zones.geojson"]) >= {longitude, latitude}
     found = {name for name, content in pages.items() if traces(content)}
@@ -233,7 +234,7 @@ def test_a_site_and_a_mail_are_the_same_wherever_a_restricted_line_runs(
     world: Callable[..., World],
 ) -> None:
     one, other = (world(is_restricted=True, corner=corner) for corner in (MARKER, MOVED))
-    assert one.pages() == other.pages()
+    assert one.pages(pictures=True) == other.pages(pictures=True)
     assert drawn(one.findings).png == drawn(other.findings).png
 
 
@@ -284,8 +285,8 @@ def test_findings_hold_no_outline_and_knowledge_holds_them_all(
 
 def test_the_licence_file_says_why_there_are_no_outlines(world: Callable[..., World]) -> None:
     said = survey.OUTLINES_WITHHELD
-    assert said in downloads.licences(world(is_restricted=True).findings).decode()
-    assert said not in downloads.licences(world(is_restricted=False).findings).decode()
+    assert said in terms.licences(world(is_restricted=True).findings).decode()
+    assert said not in terms.licences(world(is_restricted=False).findings).decode()
 
 
 def test_the_dictionary_explains_no_file_that_is_not_there(world: Callable[..., World]) -> None:

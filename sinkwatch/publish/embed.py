@@ -129,12 +129,14 @@ def pages(
     live = _live(publication)
     of_things = [_card_of(publication, thing) for thing in _carded(publication)]
     dated = [_dated(publication, day) for day in _days(publication, copies)]
-    made = _map_page(publication, sketch, live)
+    shared = {"own_style": styles().path, "credits": _credits(publication)}
+    made = _map_page(publication, sketch, live, shared)
     history = publication.history.by_subject()
     for thing, card in zip(_carded(publication), of_things, strict=True):
         kind = _STATE_OF[thing.folder.partition("/")[0]]
-        made |= _card_page(publication, thing, card, history.get((kind, thing.key), ()))
-    made |= _frozen(publication, drawn)
+        entries = history.get((kind, thing.key), ())
+        made |= _card_page(publication, thing, card, entries, shared)
+    made |= _frozen(publication, drawn, shared)
     if publication.imprint.public_url:
         made |= {each.oembed: _oembed(publication, each) for each in (live, *of_things, *dated)}
     made |= _how_to(publication, live, of_things, dated)
@@ -194,7 +196,9 @@ def _dated(publication: Publication, day: date) -> Piece:
     )
 
 
-def _map_page(publication: Publication, sketch: Sketch, live: Piece) -> dict[str, bytes]:
+def _map_page(
+    publication: Publication, sketch: Sketch, live: Piece, shared: Mapping[str, object]
+) -> dict[str, bytes]:
     drawing = webmap.draw(sketch, tiles=webmap.OPENSTREETMAP, root=_root(live.folder))
     scripts = (*page.scripts(drawing), assets.own("embed.js", stem="framed"))
     sheet = Sheet(
@@ -207,7 +211,7 @@ def _map_page(publication: Publication, sketch: Sketch, live: Piece) -> dict[str
         styles=(assets.leaflet_styles(),),
         policy=_policy(publication),
     )
-    said = {**page.tables(publication), **_said(publication, live), "drawing": drawing}
+    said = {**page.tables(publication), **shared, **_said(publication, live), "drawing": drawing}
     return {
         **frame.render(publication, sheet, **said),
         **{each.path: each.text.encode() for each in (*scripts, *sheet.styles)},
@@ -228,7 +232,11 @@ def _policy(publication: Publication) -> dict[str, tuple[str, ...]]:
 
 
 def _card_page(
-    publication: Publication, thing: Thing, piece: Piece, entries: Sequence[Entry]
+    publication: Publication,
+    thing: Thing,
+    piece: Piece,
+    entries: Sequence[Entry],
+    shared: Mapping[str, object],
 ) -> dict[str, bytes]:
     sheet = Sheet(
         folder=piece.folder,
@@ -238,10 +246,12 @@ def _card_page(
         changed_on=entries[0].on if entries else publication.history.began_on,
         policy=_NO_SCRIPT,
     )
-    return frame.render(publication, sheet, **_said(publication, piece), thing=thing)
+    return frame.render(publication, sheet, **shared, **_said(publication, piece), thing=thing)
 
 
-def _frozen(publication: Publication, drawn: Mapping[str, bytes]) -> dict[str, bytes]:
+def _frozen(
+    publication: Publication, drawn: Mapping[str, bytes], shared: Mapping[str, object]
+) -> dict[str, bytes]:
     """Return the dated copy of the edition, which needs nothing else of the site to be read."""
     day = publication.changed_on
     if day is None:
@@ -256,6 +266,7 @@ def _frozen(publication: Publication, drawn: Mapping[str, bytes]) -> dict[str, b
         policy=_NO_SCRIPT,
     )
     said = {
+        **shared,
         **_said(publication, piece),
         "things": publication.things,
         "applications_shown": sources.count_applications(publication.findings),
@@ -269,13 +280,11 @@ def _frozen(publication: Publication, drawn: Mapping[str, bytes]) -> dict[str, b
 
 
 def _said(publication: Publication, piece: Piece) -> dict[str, object]:
-    """Return what every page says that may be framed."""
+    """Return what each page says of itself that may be framed."""
     return {
         "piece": piece,
-        "own_style": styles().path,
         "original": publication.address(piece.full),
         "oembed": f"{publication.imprint.public_url}/{piece.oembed}",
-        "credits": _credits(publication),
     }
 
 

@@ -35,6 +35,7 @@ def sinkwatch(
     """Run a command in this process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SINKWATCH_EVIDENCE_PACKS", "false")  # they take longest
+    monkeypatch.setenv("SINKWATCH_PICTURES", "false")
 
     def run(*words: str) -> Answer:
         monkeypatch.setattr("sys.argv", ["sinkwatch", *words])

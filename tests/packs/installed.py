@@ -112,6 +112,7 @@ def services_in(folder: Path, clock: Callable[[], datetime], **changed: object) 
         "state_folder": folder / "var",
         "maps_folder": folder / "maps",
         "planning_files": [folder / "area" / "applications.csv"],
+        "pictures": False,
         **changed,
     }
     made = config.Settings.model_validate(values)

@@ -167,7 +167,9 @@ def test_a_back_up_takes_what_it_lacks_and_gives_it_back(tmp_path: Path) -> None
 @pytest.fixture
 def services(tmp_path: Path) -> Services:
     installed.lay_out(tmp_path / "area")
-    return installed.services_in(tmp_path, Clock(NOW), evidence_packs=False, online=False)
+    return installed.services_in(
+        tmp_path, Clock(NOW), evidence_packs=False, online=False, pictures=True
+    )
 
 
 def publish(

@@ -164,7 +164,9 @@ def test_a_page_on_a_full_backdrop_stays_under_3_mb(findings: Findings) -> None:
         for east in range(-1_500, 1_500, 30)
         for north in range(-1_500, 1_500, 30)
     ]
-    pages = site.build(on(findings, a_backdrop(*grid)), site.Imprint(version="0.1.0"))
+    pages = site.build(
+        on(findings, a_backdrop(*grid)), site.Imprint(version="0.1.0", pictures=False)
+    )
     assert len(pages["offline.html"]) < 3_000_000
     assert b"Contains OS data" in pages["offline.html"]
     assert b"Contains OS data" in pages["data/LICENCES.txt"]

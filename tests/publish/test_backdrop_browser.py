@@ -28,7 +28,7 @@ MARKUP = f'{CREDIT} <img src=x onerror="window.owned=1">'
 
 @pytest.fixture(scope="module")
 def address(findings: Findings, tmp_path_factory: pytest.TempPathFactory) -> str:
-    pages = site.build(on(findings, plain(), MARKUP), site.Imprint(version="0.1.0"))
+    pages = site.build(on(findings, plain(), MARKUP), site.Imprint(version="0.1.0", pictures=False))
     folder: Path = site.write(pages, tmp_path_factory.mktemp("maps")).path
     return (folder / "offline.html").resolve().as_uri()
 

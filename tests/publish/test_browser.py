@@ -276,13 +276,14 @@ def test_the_ground_says_what_it_is_when_asked(offline: Visit) -> None:
 
 def test_layers_are_switched_off_and_on(offline: Visit) -> None:
     page = offline.page
-    before = page.locator(".mark").count()
+    records = page.locator('.mark:has(use[href^="#mark-record"])')
+    assert records.count() == 18
     page.get_by_role("checkbox", name="Recorded events").uncheck()
     _settle(page)
-    assert page.locator(".mark").count() == before - 18
+    assert records.count() == 0
     page.get_by_role("checkbox", name="Recorded events").check()
     _settle(page)
-    assert page.locator(".mark").count() == before
+    assert records.count() == 18
     assert page.locator(".leaflet-postcodes-pane path").count() == 0
     page.get_by_role("checkbox", name="Postcodes by band").check()
     _settle(page)

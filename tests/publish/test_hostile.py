@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from sinkwatch.publish import site
+from sinkwatch.publish import embed, pictures, site, things, webmap
+from sinkwatch.publish.publication import Publication
 from tests.publish import hostile
 from tests.publish.builders import CONTACT
 from tests.publish.editions import as_xml
@@ -67,12 +69,18 @@ pages => {
 
 @pytest.fixture(scope="module")
 def attacked(ripon: Area, ripon_inputs: Inputs) -> dict[str, bytes]:
-    """The site of a world in which everybody lies; a hostile text gives no file its name."""
-    return site.build(
-        hostile.findings(ripon, ripon_inputs),
-        site.Imprint(version="0.1.0", contact=CONTACT, public_url=_ADDRESS),
-        history=hostile.history(),
+    """The site of a world in which everybody lies; all of it but the cards that are painted."""
+    found, told = hostile.findings(ripon, ripon_inputs), hostile.history()
+    imprint = site.Imprint(version="0.1.0", contact=CONTACT, public_url=_ADDRESS, pictures=False)
+    publication = Publication(
+        findings=found,
+        things=things.gather(found),
+        imprint=replace(imprint, pictures=True),
+        history=told,
     )
+    drawn = pictures.pages(publication)
+    framed = embed.pages(publication, webmap.Sketch.of(found, publication.things), drawn)
+    return {**site.build(found, imprint, history=told), **drawn, **framed}
 
 
 def _of_kind(pages: dict[str, bytes], *endings: str) -> dict[str, str]:

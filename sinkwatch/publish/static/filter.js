@@ -176,7 +176,6 @@
       rows().forEach(function (row) { if (row.dataset.kind !== "application") { totals[row.dataset.kind] += 1; } });
       totals.application = sinkwatch.count(function () { return true; });
       form.hidden = false;
-      form.querySelector("details").open = !sinkwatch.isNarrow();
       // A browser that comes back to a page fills in what stood there before.
       if (isNarrowing(asked())) { apply(); }
     }
@@ -184,6 +183,6 @@
   form.addEventListener("input", soon);
   form.querySelector(".clear").addEventListener("click", function () {
     set(none());
-    form.querySelector("input").focus();
+    form.querySelector("summary").focus();
   });
 })();

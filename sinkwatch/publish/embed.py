@@ -14,7 +14,6 @@ from sinkwatch.publish import (
     cards,
     frame,
     locations,
-    overlay,
     page,
     pictures,
     sources,
@@ -209,7 +208,7 @@ def _map_page(
         changed_on=publication.changed_on,
         scripts=scripts,
         styles=(assets.leaflet_styles(),),
-        policy=_policy(publication),
+        policy=webmap.policy(publication.findings),
     )
     said = {**page.tables(publication), **shared, **_said(publication, live), "drawing": drawing}
     return {
@@ -220,15 +219,6 @@ def _map_page(
 
 def _root(folder: str) -> str:
     return "../" * len(folder.split("/"))
-
-
-def _policy(publication: Publication) -> dict[str, tuple[str, ...]]:
-    """Return what the map may load: the same as on its own page."""
-    origins = overlay.origins(publication.findings.area.overlays)
-    return {
-        "img-src": ("'self'", "data:", webmap.OPENSTREETMAP.origin, *origins),
-        "connect-src": ("'self'",),
-    }
 
 
 def _card_page(

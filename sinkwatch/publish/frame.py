@@ -78,6 +78,7 @@ _CLOSED: Final = {
     "script-src": ("'self'",),
     "style-src": ("'self'",),
     "img-src": ("'self'", "data:"),
+    "connect-src": ("'self'",),  # the look-up, cards on the map; and search engines' robots.txt
 }
 """What a page may load unless it says otherwise."""
 

@@ -259,6 +259,24 @@ def _tiles_script(findings: Findings, archives: Sequence[Archive]) -> str:
     return f"{ours}drawTiles(map_area,{{{groups}}},{said});\n"
 
 
+def policy(findings: Findings) -> dict[str, tuple[str, ...]]:
+    """
+    Return what a page with the map may load beyond what every page may.
+
+    Parameters
+    ----------
+    findings
+        With the area.
+
+    Returns
+    -------
+    policy
+        Sources by directive: outside maps that a reader may switch on.
+    """
+    origins = overlay.origins(findings.area.overlays)
+    return {"img-src": ("'self'", "data:", OPENSTREETMAP.origin, *origins)}
+
+
 def _backdrop_script(findings: Findings, below: Sequence[backdrop.Part]) -> str:
     """Return what comes after folium's script, by the names that folium gives what it draws."""
     held = {part.name for part in below} & backdrop.ROADS.keys()

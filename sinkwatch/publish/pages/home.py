@@ -10,7 +10,6 @@ from sinkwatch.publish import (
     dataset,
     frame,
     locations,
-    overlay,
     page,
     pictures,
     tiles,
@@ -53,7 +52,7 @@ def pages(publication: Publication, sketch: Sketch) -> dict[str, bytes]:
         description=page.description(publication),
         scripts=scripts,
         styles=(assets.leaflet_styles(),),
-        policy=_policy(publication),
+        policy=webmap.policy(publication.findings),
         structured=(dataset.described(publication, locations.HOME),),
     )
     listed, n_left_out = _listed(publication.things)
@@ -78,12 +77,3 @@ def _listed(things: Things) -> tuple[Things, int]:
     """Return what the page lists, the highest bands, and how many applications it leaves out."""
     kept = things.applications[:MOST_APPLICATIONS]
     return replace(things, applications=kept), len(things.applications) - len(kept)
-
-
-def _policy(publication: Publication) -> dict[str, tuple[str, ...]]:
-    origins = overlay.origins(publication.findings.area.overlays)
-    return {
-        "img-src": ("'self'", "data:", webmap.OPENSTREETMAP.origin, *origins),
-        # The card of an application says what its own page says.
-        "connect-src": ("'self'",),
-    }

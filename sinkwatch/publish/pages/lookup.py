@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sinkwatch.publish import assets, frame, locations, nearby, shards
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
     from sinkwatch.publish.publication import Publication
-
-_ASKS: Final = {"connect-src": ("'self'",)}
 
 
 def pages(publication: Publication) -> dict[str, bytes]:
@@ -41,7 +39,6 @@ def pages(publication: Publication) -> dict[str, bytes]:
         # Its words are the same in every edition; what changes is in the files that it reads.
         changed_on=publication.history.began_on,
         scripts=(script,),
-        policy=_ASKS,
     )
     outcodes = [PurePosixPath(path).stem for path in files]
     return {

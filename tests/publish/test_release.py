@@ -478,7 +478,7 @@ def test_going_back_in_a_read_only_folder_gives_one_line(tmp_path: Path) -> None
         release.rollback(tmp_path)
 
 
-# ── Killed while it works ────────────────────────────────────────────────────────────────────
+# ── Killed while it works: fifty times; SINKWATCH_PUBLISH_KILLS=500 for the long run ─────────────
 
 DELIVER_FOR_EVER = """
 import sys
@@ -526,7 +526,7 @@ def _visit_until_killed(folder: Path, version: int, delay_s: float) -> set[bytes
 
 
 def test_a_kill_at_any_moment_shows_visitors_nothing_but_whole_versions(tmp_path: Path) -> None:
-    n_kills = int(os.environ.get("SINKWATCH_TEST_PUBLISH_KILLS", "12"))
+    n_kills = int(os.environ.get("SINKWATCH_PUBLISH_KILLS", "50"))
     chance = random.Random(6)  # noqa: S311 - moments, not secrets
     pages = [
         {f"page/{i}.html": f"{i} {version if i % 2 else 0}".encode() for i in range(30)}

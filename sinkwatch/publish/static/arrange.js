@@ -112,7 +112,7 @@
     var label = marker.sinkwatchLabel, icon = marker.getElement();
     var at = map.latLngToLayerPoint(marker.getLatLng());
     var point = [at.x - 4, at.y - 4, at.x + 4, at.y + 4];
-    var width = icon.offsetWidth, height = icon.offsetHeight;
+    var width = marker.sinkwatchSize.x, height = marker.sinkwatchSize.y;
     function boxAt(corner) { return [corner[0] - 3, corner[1], corner[0] + width + 3, corner[1] + height]; }
     var free = holds(view, point) && !(isPointed(label) && meets(point, named)) &&
       placesForLabel(at, width, height, gapsOf(label, map.getZoom())).find(function (corner) {
@@ -151,11 +151,21 @@
       .map(function (entry) { return entry[2]; });
   }
 
+  /* All is measured before anything is moved, so that the browser lays the page out once. */
+  function measure(labels) {
+    labels.forEach(function (marker) {
+      var icon = marker.getElement();
+      marker.sinkwatchSize = L.point(icon.offsetWidth, icon.offsetHeight);
+    });
+  }
+
   function arrange(map) {
-    var taken = [];
+    var taken = [], labels = shown(map, "sinkwatchLabel", "rank");
     map.getContainer().classList.toggle("is-far", map.getZoom() < FAR_ZOOM);
+    var controls = controlsOf(map);
+    measure(labels);
     arrangeMarks(map, shown(map, "sinkwatchMark", "order"), taken);
-    arrangeLabels(map, shown(map, "sinkwatchLabel", "rank"), taken.concat(controlsOf(map)));
+    arrangeLabels(map, labels, taken.concat(controls));
   }
 
   sinkwatch.arrange = arrange;

@@ -155,8 +155,10 @@
 
   /* Marks */
 
+  function grouped(number) { return String(number).replace(/\B(?=(\d{3})+$)/g, ","); }
+
   function counted(number, flagged) {
-    return number.toLocaleString("en-GB") + " planning applications" + (flagged ? ", " + flagged + " flagged" : "");
+    return grouped(number) + " planning applications" + (flagged ? ", " + flagged + " flagged" : "");
   }
 
   var ClusterIcon = L.Icon.extend({
@@ -173,7 +175,7 @@
   });
 
   function clusterAt(latlng, number, flagged, name) {
-    var text = number.toLocaleString("en-GB"), width = CLUSTER_PX + 8 * text.length;
+    var text = grouped(number), width = CLUSTER_PX + 8 * text.length;
     var said = {
       number: text, is_flagged: flagged > 0, name: name, order: CLUSTER_ORDER, box: [width, CLUSTER_PX]
     };

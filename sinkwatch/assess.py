@@ -9,13 +9,13 @@ inside: 50.00000000001 m, as a subtraction leaves it, is 50 m.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import pandas as pd
 import shapely
 
-from sinkwatch import schemas
+from sinkwatch import grid, schemas
 from sinkwatch.model import Band, Evidence, GeologyClass
 
 if TYPE_CHECKING:
@@ -32,6 +32,12 @@ _DECIMALS: Final = 3
 
 SLACK_M: Final = 0.01
 """Search this much too wide, metres; what is found is then measured."""
+
+_FEWEST_SQUARES: Final = 64  # for a few places, which costs next to nothing
+
+_ANYWHERE_M: Final = 1e7
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +99,7 @@ class Hazard:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
     """
-    The assessment of n places, as arrays of shape (n,).
+    The assessment of n places, as arrays of shape (n,); `ground` tells why they have their class.
 
     Attributes
     ----------
@@ -103,12 +109,6 @@ class Assessed:
         Class of the ground at the place itself.
     scored_as
         Class it was scored as.
-    zone
-        Index of the zone that gave `scored_as`; `NONE` outside.
-    boundary_m
-        Distance to the higher class that it was scored as, metres; NaN if none.
-    boundary_uncertainty_m
-        How well that line is known: as the less certain of the two zones, metres; NaN if none.
     ring
         Index of the ring; `n_rings` if no record counts.
     sinkhole
@@ -124,9 +124,6 @@ class Assessed:
     band: NDArray[np.int8]
     geology: NDArray[np.int8]
     scored_as: NDArray[np.int8]
-    zone: NDArray[np.int64]
-    boundary_m: NDArray[np.float64]
-    boundary_uncertainty_m: NDArray[np.float64]
     ring: NDArray[np.int64]
     sinkhole: NDArray[np.int64]
     distance_m: NDArray[np.float64]
@@ -214,11 +211,174 @@ def _countable(sinkholes: pd.DataFrame) -> NDArray[np.bool_]:
     return sinkholes["counts"].to_numpy(dtype=np.bool_) & is_event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """
+    What can matter to a place, by the square of the map that it lies in.
+
+    Attributes
+    ----------
+    hazard
+        What is indexed.
+    squares
+        The squares of the map.
+    row
+        Shape (n_squares + 1,): row of each square in all that follows, 0 where there is nothing.
+    ground
+        Shape (n_rows,): highest `GeologyClass` of the zones that fill the square.
+    known_m
+        Shape (n_rows,): greatest uncertainty of the zones that fill the square, metres.
+    raised
+        Shape (n_rows,): `GeologyClass` that every place on held ground there is scored as at least.
+    touched, near, records
+        By row: zones to measure whether they hold a place; zones of a higher class, the highest
+        first, to measure whether their line is near; records that may count, by feature.
+    """
+
+    hazard: Hazard
+    squares: grid.Grid
+    row: NDArray[np.int32]
+    ground: NDArray[np.int8]
+    known_m: NDArray[np.float64]
+    raised: NDArray[np.int8]
+    touched: grid.Lists
+    near: grid.Lists
+    records: grid.Lists
+
+
+def index(hazard: Hazard, squares: grid.Grid | None = None) -> Index:
+    """
+    Find what can matter in each square of the map.
+
+    Parameters
+    ----------
+    hazard
+        What `prepare` returns; its zones are prepared for being asked about points.
+    squares
+        Squares over the places to ask about and as far round them as a zone is uncertain; over
+        all zones and records if not given.
+
+    Returns
+    -------
+    index
+        For `points`; one may be shared between threads.
+    """
+    _make_ready(hazard.zone_geometry)
+    over = grid.Grid.over(_corners(hazard)) if squares is None else squares
+    touched, full = over.cover(hazard.zone_geometry)
+    records = _records_by_square(hazard, over)
+    listed = grid.distinct([touched[0], full[0], records[0]])
+    row = np.zeros(over.n_squares + 1, dtype=np.int32)
+    row[listed] = np.arange(1, len(listed) + 1)
+    n_rows = len(listed) + 1
+    ground = np.zeros(n_rows, dtype=np.int8)
+    known_m = np.zeros(n_rows)
+    np.maximum.at(ground, row[full[0]], hazard.zone_class[full[1]])
+    np.maximum.at(known_m, row[full[0]], hazard.zone_uncertainty_m[full[1]])
+    raised, near = _near(hazard, over, row, touched, full)
+    square, zone = touched
+    # A zone that can neither raise the class nor widen the doubt of such a square is not asked.
+    matters = (hazard.zone_class[zone] > ground[row[square]]) | (
+        hazard.zone_uncertainty_m[zone] > known_m[row[square]]
+    )
+    return Index(
+        hazard=hazard,
+        squares=over,
+        row=row,
+        ground=ground,
+        known_m=known_m,
+        raised=raised,
+        touched=grid.Lists.of(row[square[matters]], zone[matters], n_rows),
+        near=near,
+        records=grid.Lists.of(row[records[0]], records[1], n_rows),
+    )
+
+
+def _make_ready(shapes: NDArray[np.object_]) -> None:
+    """
+    Prepare shapes, and ask each for once what it will be asked.
+
+    A prepared shape sorts its lines when it is first asked, which two threads must not do at once.
+    """
+    shapely.prepare(shapes)
+    west, south, east, north = shapely.bounds(shapes).T
+    shapely.intersects_xy(shapes, (west + east) / 2, (south + north) / 2)
+    shapely.dwithin(shapes, shapely.points(west - 1, south - 1), _ANYWHERE_M)
+
+
+def _corners(hazard: Hazard) -> tuple[float, float, float, float]:
+    """Return the extent of all zones and of the reach of all records; a point if there are none."""
+    extents = [shapely.bounds(hazard.zone_geometry).reshape(-1, 4)]
+    at, reach_m = np.column_stack([hazard.easting, hazard.northing]), _reach_m(hazard)[:, None]
+    extents.append(np.column_stack([at - reach_m, at + reach_m]))
+    all_of_them = np.concatenate(extents)
+    if not len(all_of_them):
+        return 0.0, 0.0, 0.0, 0.0
+    west, south = (all_of_them[:, :2].min(axis=0) - SLACK_M).tolist()
+    east, north = (all_of_them[:, 2:].max(axis=0) + SLACK_M).tolist()
+    return west, south, east, north
+
+
+def _reach_m(hazard: Hazard) -> NDArray[np.float64]:
+    return np.asarray(hazard.rings_m[-1] + hazard.radius_m + SLACK_M, dtype=np.float64)
+
+
+def _records_by_square(hazard: Hazard, over: grid.Grid) -> grid.Pairs:
+    # A record that is known worse than the last ring counts for no place at all.
+    counts = np.flatnonzero(hazard.counts & (hazard.uncertainty_m <= hazard.rings_m[-1] + SLACK_M))
+    counts = counts[np.argsort(hazard.feature[counts], kind="stable")]
+    square, number = over.reached(
+        hazard.easting[counts], hazard.northing[counts], _reach_m(hazard)[counts]
+    )
+    return square, counts[number]
+
+
+def _near(
+    hazard: Hazard,
+    over: grid.Grid,
+    row: NDArray[np.int32],
+    touched: grid.Pairs,
+    full: grid.Pairs,
+) -> tuple[NDArray[np.int8], grid.Lists]:
+    """Tell where a higher class is near wherever one stands, and where that must be measured."""
+    classes, doubt_m = hazard.zone_class, hazard.zone_uncertainty_m
+    n_rows = int(row.max(initial=0)) + 1
+    filled, known_m, widest_m = (np.zeros(n_rows) for _ in range(3))
+    lowest = np.full(n_rows, max(GeologyClass), dtype=np.int8)
+    np.maximum.at(filled, row[full[0]], classes[full[1]])
+    np.maximum.at(known_m, row[full[0]], doubt_m[full[1]])
+    for square, zone in (touched, full):
+        np.minimum.at(lowest, row[square], classes[zone])
+        np.maximum.at(widest_m, row[square], doubt_m[zone])
+    may_raise = classes[touched[1]] > np.min(classes, initial=max(GeologyClass))
+    square, zone = over.spread(
+        (touched[0][may_raise], touched[1][may_raise]), np.max(doubt_m, initial=0.0) + SLACK_M
+    )
+    asked = row[square]
+    higher = (classes[zone] > lowest[asked]) & (classes[zone] > filled[asked])
+    square, zone, asked = square[higher], zone[higher], asked[higher]
+    middles = grid.distinct([square])
+    middle = np.asarray(shapely.points(*over.middles(middles)))[np.searchsorted(middles, square)]
+    shape, half_m = hazard.zone_geometry[zone], over.half_diagonal_m + SLACK_M
+    at_least_m = np.maximum(doubt_m[zone], known_m[asked]) - half_m
+    always = at_least_m > 0
+    always[always] = _dwithin(shape[always], middle[always], at_least_m[always])
+    raised = np.zeros(n_rows, dtype=np.int8)
+    np.maximum.at(raised, asked[always], classes[zone[always]])
+    maybe = classes[zone] > raised[asked]
+    at_most_m = np.maximum(doubt_m[zone], widest_m[asked]) + half_m
+    maybe[maybe] = _dwithin(shape[maybe], middle[maybe], at_most_m[maybe])
+    zone, asked = zone[maybe], asked[maybe]
+    order = np.argsort(-classes[zone], kind="stable")
+    return raised, grid.Lists.of(asked[order], zone[order], n_rows)
+
+
 def points(
     hazard: Hazard,
     easting: NDArray[np.float64],
     northing: NDArray[np.float64],
     uncertainty_m: NDArray[np.float64],
+    indexed: Index | None = None,
 ) -> Assessed:
     """
     Assess places that are known as points.
@@ -234,6 +394,9 @@ def points(
         Metres, EPSG:27700, shape (n,).
     uncertainty_m
         Radius about 95 % sure to hold the true place, metres, shape (n,).
+    indexed
+        What `index` returns for the hazard, if there is much to ask; otherwise made for these
+        places alone.
 
     Returns
     -------
@@ -241,25 +404,174 @@ def points(
         Arrays of shape (n,), in the same order.
     """
     known = np.isfinite(easting) & np.isfinite(northing) & np.isfinite(uncertainty_m)
-    shapes = np.full(len(easting), None, dtype=object)
-    shapes[known] = shapely.points(easting[known], northing[known])
-    tree = shapely.STRtree(shapes)
-    ground = _ground_at(hazard, tree, shapes)
-    pairs = _pairs(hazard, tree, easting, northing, uncertainty_m)
-    decided = _decide(hazard, len(shapes), pairs)
+    if indexed is None:
+        indexed = index(hazard, _round_places(hazard, easting[known], northing[known]))
+    row = indexed.row[indexed.squares.of(easting, northing)]
+    asked = np.flatnonzero((row > 0) & known)
+    places = _Places(
+        row=row[asked],
+        easting=easting[asked],
+        northing=northing[asked],
+        uncertainty_m=uncertainty_m[asked],
+    )
+    geology, scored_as = _classes(indexed, places)
+    return _laid_out(hazard, len(easting), asked, (geology, scored_as), _nearest(indexed, places))
+
+
+def _round_places(
+    hazard: Hazard, easting: NDArray[np.float64], northing: NDArray[np.float64]
+) -> grid.Grid:
+    """Lay squares over these places, as far as anything is held, and no more than they need."""
+    west, south, east, north = _corners(hazard)
+    if not len(easting):
+        return grid.Grid.over((west, south, west, south))
+    round_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + grid.SQUARE_M
+    least = np.array([easting.min(), northing.min()]) - round_m
+    greatest = np.array([easting.max(), northing.max()]) + round_m
+    least = np.clip(least, (west, south), (east, north))
+    greatest = np.clip(greatest, (west, south), (east, north))
+    corners = (float(least[0]), float(least[1]), float(greatest[0]), float(greatest[1]))
+    return grid.Grid.over(corners, min(grid.MOST_SQUARES, max(_FEWEST_SQUARES, len(easting))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    row: NDArray[np.int32]
+    easting: NDArray[np.float64]
+    northing: NDArray[np.float64]
+    uncertainty_m: NDArray[np.float64]
+
+
+def _classes(indexed: Index, places: _Places) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Return the class of the ground, and the class it is scored as."""
+    hazard = indexed.hazard
+    geology = indexed.ground[places.row]
+    # A place on a shared line lies in several zones; it is as uncertain as the worst of them.
+    known_m = indexed.known_m[places.row]
+    for place, zone in indexed.touched.turns(places.row):
+        inside = shapely.intersects_xy(
+            hazard.zone_geometry[zone], places.easting[place], places.northing[place]
+        )
+        place, zone = place[inside], zone[inside]  # noqa: PLW2901 - those that the zone holds
+        geology[place] = np.maximum(geology[place], hazard.zone_class[zone])
+        known_m[place] = np.maximum(known_m[place], hazard.zone_uncertainty_m[zone])
+    is_held = geology > GeologyClass.OUTSIDE
+    scored_as = np.where(is_held, np.maximum(geology, indexed.raised[places.row]), geology)
+    for place, zone in indexed.near.turns(places.row):
+        higher = is_held[place] & (hazard.zone_class[zone] > scored_as[place])
+        place, zone = place[higher], zone[higher]  # noqa: PLW2901 - those it would raise
+        at = np.asarray(shapely.points(places.easting[place], places.northing[place]))
+        # The line between two zones is known no better than the less certain of the two.
+        tolerance_m = np.maximum(hazard.zone_uncertainty_m[zone], known_m[place])
+        near = _is_within(hazard.zone_geometry[zone], at, tolerance_m)
+        scored_as[place[near]] = hazard.zone_class[zone[near]]
+    return geology, scored_as
+
+
+def _is_within(
+    shapes: NDArray[np.object_], at: NDArray[np.object_], tolerance_m: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell whether a distance to the millimetre is within tolerance, measuring only close calls."""
+    within = _dwithin(shapes, at, tolerance_m + SLACK_M)
+    close = np.flatnonzero(within)
+    close = close[~_dwithin(shapes[close], at[close], tolerance_m[close] - SLACK_M)]
+    away_m = np.round(shapely.distance(shapes[close], at[close]), _DECIMALS)
+    within[close] = away_m <= tolerance_m[close]
+    return within
+
+
+def _dwithin(
+    shapes: NDArray[np.object_], at: NDArray[np.object_], by_m: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    # Shapely takes a distance for each pair, though its types know of a single one only.
+    return np.asarray(shapely.dwithin(shapes, at, by_m), dtype=np.bool_)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Nearest:
+    ring: NDArray[np.int64]
+    sinkhole: NDArray[np.int64]
+    distance_m: NDArray[np.float64]
+    uncertainty_m: NDArray[np.float64]
+    n_features: NDArray[np.int64]
+
+
+def _nearest(indexed: Index, places: _Places) -> _Nearest:
+    """Find the record that decides for each place: nearest ring, then distance, then id."""
+    hazard, n = indexed.hazard, len(places.row)
+    reach_m = _reach_m(hazard)
+    found = _Nearest(
+        ring=np.full(n, hazard.n_rings, dtype=np.int64),
+        sinkhole=np.full(n, NONE, dtype=np.int64),
+        distance_m=np.full(n, np.nan),
+        uncertainty_m=np.full(n, np.nan),
+        n_features=np.zeros(n, dtype=np.int64),
+    )
+    counted_last = np.full(n, NONE, dtype=np.int64)
+    for place, sinkhole in indexed.records.turns(places.row):
+        east_m = places.easting[place] - hazard.easting[sinkhole]
+        north_m = places.northing[place] - hazard.northing[sinkhole]
+        centre_m = np.sqrt(east_m * east_m + north_m * north_m)
+        near = centre_m <= reach_m[sinkhole]
+        place, sinkhole = place[near], sinkhole[near]  # noqa: PLW2901 - those within reach
+        distance_m = edge_distance_m(centre_m[near], hazard.radius_m[sinkhole])
+        doubt_m = combined_uncertainty_m(
+            hazard.uncertainty_m[sinkhole], places.uncertainty_m[place]
+        )
+        ring = nominal_ring(hazard, distance_m, doubt_m)
+        counts = ring < hazard.n_rings
+        # The records of one feature stand together in a list: it is counted with the first.
+        feature = hazard.feature[sinkhole]
+        found.n_features[place] += counts & (feature != counted_last[place])
+        counted_last[place[counts]] = feature[counts]
+        ring += hazard.ring_shift[sinkhole]
+        better = (ring < hazard.n_rings) & _comes_before(
+            (ring, found.ring[place]),
+            (distance_m, found.distance_m[place]),
+            (sinkhole, found.sinkhole[place]),
+        )
+        place = place[better]  # noqa: PLW2901 - those it decides for, so far
+        found.ring[place] = ring[better]
+        found.sinkhole[place] = sinkhole[better]
+        found.distance_m[place] = distance_m[better]
+        found.uncertainty_m[place] = doubt_m[better]
+    return found
+
+
+def _comes_before(*keys: tuple[NDArray[np.generic], NDArray[np.generic]]) -> NDArray[np.bool_]:
+    """Compare by the first of the pairs, among equals by the next."""
+    before = np.zeros(len(keys[0][0]), dtype=np.bool_)
+    for one, other in reversed(keys):
+        before = (one < other) | ((one == other) & before)
+    return before
+
+
+def _laid_out(
+    hazard: Hazard,
+    n: int,
+    asked: NDArray[np.int64],
+    classes: tuple[NDArray[np.int8], NDArray[np.int8]],
+    nearest: _Nearest,
+) -> Assessed:
+    """Put what was found where it was asked; of all other places nothing is held."""
+
+    def among_all(found: NDArray[_Value], blank: float) -> NDArray[_Value]:
+        everywhere = np.full(n, blank, dtype=found.dtype)
+        everywhere[asked] = found
+        return everywhere
+
+    geology, scored_as = (among_all(found, GeologyClass.OUTSIDE) for found in classes)
+    ring = among_all(nearest.ring, hazard.n_rings)
     return Assessed(
-        band=hazard.bands[ground.scored_as, decided.ring],
-        geology=ground.geology,
-        scored_as=ground.scored_as,
-        zone=ground.zone,
-        boundary_m=ground.boundary_m,
-        boundary_uncertainty_m=ground.boundary_uncertainty_m,
-        ring=decided.ring,
-        sinkhole=decided.sinkhole,
-        distance_m=decided.distance_m,
-        uncertainty_m=decided.uncertainty_m,
-        n_features=decided.n_features,
-        check_record=hazard.check_record[ground.scored_as, decided.ring],
+        band=hazard.bands[scored_as, ring],
+        geology=geology,
+        scored_as=scored_as,
+        ring=ring,
+        sinkhole=among_all(nearest.sinkhole, NONE),
+        distance_m=among_all(nearest.distance_m, np.nan),
+        uncertainty_m=among_all(nearest.uncertainty_m, np.nan),
+        n_features=among_all(nearest.n_features, 0),
+        check_record=hazard.check_record[scored_as, ring],
     )
 
 
@@ -363,7 +675,22 @@ def nominal_ring(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
+class Ground:
+    """
+    Why n places have their class, as arrays of shape (n,).
+
+    Attributes
+    ----------
+    geology, scored_as
+        As in `Assessed`.
+    zone
+        Index of the zone that gave `scored_as`; `NONE` outside.
+    boundary_m
+        Distance to the higher class that it was scored as, metres; NaN if none.
+    boundary_uncertainty_m
+        How well that line is known: as the less certain of the two zones, metres; NaN if none.
+    """
+
     geology: NDArray[np.int8]
     scored_as: NDArray[np.int8]
     zone: NDArray[np.int64]
@@ -371,8 +698,27 @@ class _Ground:
     boundary_uncertainty_m: NDArray[np.float64]
 
 
-def _ground_at(hazard: Hazard, tree: shapely.STRtree, shapes: NDArray[np.object_]) -> _Ground:
-    n = len(shapes)
+def ground(hazard: Hazard, easting: NDArray[np.float64], northing: NDArray[np.float64]) -> Ground:
+    """
+    Say which zone gave places their class, and how far off its line is.
+
+    Parameters
+    ----------
+    hazard
+        What `prepare` returns.
+    easting, northing
+        Metres, EPSG:27700, shape (n,).
+
+    Returns
+    -------
+    ground
+        Arrays of shape (n,), in the same order, for the places whose reasons are asked for.
+    """
+    n = len(easting)
+    known = np.isfinite(easting) & np.isfinite(northing)
+    shapes = np.full(n, None, dtype=object)
+    shapes[known] = shapely.points(easting[known], northing[known])
+    tree = shapely.STRtree(shapes)
     zone, place = tree.query(hazard.zone_geometry, "intersects")
     geology = np.zeros(n, dtype=np.int8)
     np.maximum.at(geology, place, hazard.zone_class[zone])
@@ -382,15 +728,15 @@ def _ground_at(hazard: Hazard, tree: shapely.STRtree, shapes: NDArray[np.object_
     own = np.full(n, len(hazard.zone_class), dtype=np.int64)
     deciding = hazard.zone_class[zone] == geology[place]
     np.minimum.at(own, place[deciding], zone[deciding])
-    ground = _Ground(
+    found = Ground(
         geology=geology,
         scored_as=geology.copy(),
         zone=np.where(geology == GeologyClass.OUTSIDE, NONE, own),
         boundary_m=np.full(n, np.nan),
         boundary_uncertainty_m=np.full(n, np.nan),
     )
-    _raise_near_boundaries(hazard, tree, shapes, own_uncertainty_m, ground)
-    return ground
+    _raise_near_boundaries(hazard, tree, shapes, own_uncertainty_m, found)
+    return found
 
 
 def _raise_near_boundaries(
@@ -398,12 +744,12 @@ def _raise_near_boundaries(
     tree: shapely.STRtree,
     shapes: NDArray[np.object_],
     own_uncertainty_m: NDArray[np.float64],
-    ground: _Ground,
+    found: Ground,
 ) -> None:
-    """Score a place as the highest class whose line it may lie beyond; fills in `ground`."""
+    """Score a place as the highest class whose line it may lie beyond; fills in `found`."""
     widest_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + SLACK_M
     zone, place = tree.query(hazard.zone_geometry, "dwithin", widest_m)
-    geology = ground.geology[place]
+    geology = found.geology[place]
     higher = (hazard.zone_class[zone] > geology) & (geology > GeologyClass.OUTSIDE)
     zone, place = zone[higher], place[higher]
     away_m = np.round(shapely.distance(shapes[place], hazard.zone_geometry[zone]), _DECIMALS)
@@ -418,84 +764,10 @@ def _raise_near_boundaries(
     )
     # Last writer wins below, so the best candidate of each place comes last.
     order = np.lexsort((-zone, -away_m, hazard.zone_class[zone]))
-    ground.scored_as[place[order]] = hazard.zone_class[zone[order]]
-    ground.zone[place[order]] = zone[order]
-    ground.boundary_m[place[order]] = away_m[order]
-    ground.boundary_uncertainty_m[place[order]] = tolerance_m[order]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pairs:
-    place: NDArray[np.int64]
-    sinkhole: NDArray[np.int64]
-    distance_m: NDArray[np.float64]
-    uncertainty_m: NDArray[np.float64]
-
-    def only(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> _Pairs:
-        return _Pairs(
-            place=self.place[chosen],
-            sinkhole=self.sinkhole[chosen],
-            distance_m=self.distance_m[chosen],
-            uncertainty_m=self.uncertainty_m[chosen],
-        )
-
-
-def _pairs(
-    hazard: Hazard,
-    tree: shapely.STRtree,
-    easting: NDArray[np.float64],
-    northing: NDArray[np.float64],
-    uncertainty_m: NDArray[np.float64],
-) -> _Pairs:
-    """Pair each place with the records that count and lie within the last ring of it."""
-    reach_m = hazard.rings_m[-1] + hazard.radius_m + SLACK_M
-    sinkhole, place = tree.query(hazard.centres, "dwithin", reach_m)
-    centre_m = np.hypot(
-        easting[place] - hazard.easting[sinkhole], northing[place] - hazard.northing[sinkhole]
-    )
-    pairs = _Pairs(
-        place=place,
-        sinkhole=sinkhole,
-        distance_m=edge_distance_m(centre_m, hazard.radius_m[sinkhole]),
-        uncertainty_m=combined_uncertainty_m(hazard.uncertainty_m[sinkhole], uncertainty_m[place]),
-    )
-    nominal = nominal_ring(hazard, pairs.distance_m, pairs.uncertainty_m)
-    return pairs.only(hazard.counts[sinkhole] & (nominal < hazard.n_rings))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decided:
-    ring: NDArray[np.int64]
-    sinkhole: NDArray[np.int64]
-    distance_m: NDArray[np.float64]
-    uncertainty_m: NDArray[np.float64]
-    n_features: NDArray[np.int64]
-
-
-def _decide(hazard: Hazard, n: int, pairs: _Pairs) -> _Decided:
-    ring = ring_of(hazard, pairs.distance_m, pairs.uncertainty_m, pairs.sinkhole)
-    # Worst last, since the last one written stays: the nearest ring, then distance, then id.
-    order = np.lexsort((-pairs.sinkhole, -pairs.distance_m, -ring))
-    order = order[ring[order] < hazard.n_rings]
-    best, ring = pairs.only(order), ring[order]
-    decided = _Decided(
-        ring=np.full(n, hazard.n_rings, dtype=np.int64),
-        sinkhole=np.full(n, NONE, dtype=np.int64),
-        distance_m=np.full(n, np.nan),
-        uncertainty_m=np.full(n, np.nan),
-        n_features=_n_features(hazard, n, pairs),
-    )
-    decided.ring[best.place] = ring
-    decided.sinkhole[best.place] = best.sinkhole
-    decided.distance_m[best.place] = best.distance_m
-    decided.uncertainty_m[best.place] = best.uncertainty_m
-    return decided
-
-
-def _n_features(hazard: Hazard, n: int, pairs: _Pairs) -> NDArray[np.int64]:
-    n_features = int(np.max(hazard.feature, initial=0)) + 1
-    distinct = np.unique(pairs.place * n_features + hazard.feature[pairs.sinkhole])
-    return np.bincount(distinct // n_features, minlength=n).astype(np.int64)
+    found.scored_as[place[order]] = hazard.zone_class[zone[order]]
+    found.zone[place[order]] = zone[order]
+    found.boundary_m[place[order]] = away_m[order]
+    found.boundary_uncertainty_m[place[order]] = tolerance_m[order]
 
 
 def score(hazard: Hazard, places: gpd.GeoDataFrame, *, key: str) -> pd.DataFrame:

@@ -235,6 +235,7 @@ def _of_point(knowledge: Knowledge, place: Place, easting: float, northing: floa
         np.array([northing]),
         np.array([place.position_uncertainty_m]),
     )
+    ground = assess.ground(hazard, np.array([easting]), np.array([northing]))
     sinkhole = int(assessed.sinkhole[0])
     decides = sinkhole != assess.NONE
     centre_m = np.hypot(hazard.easting - easting, hazard.northing - northing)
@@ -251,9 +252,9 @@ def _of_point(knowledge: Knowledge, place: Place, easting: float, northing: floa
     )
     return _Found(
         assessment=assessment,
-        zone=int(assessed.zone[0]),
-        boundary_m=float(assessed.boundary_m[0]),
-        boundary_uncertainty_m=float(assessed.boundary_uncertainty_m[0]),
+        zone=int(ground.zone[0]),
+        boundary_m=float(ground.boundary_m[0]),
+        boundary_uncertainty_m=float(ground.boundary_uncertainty_m[0]),
         **_to_every_record(hazard, centre_m, place.position_uncertainty_m),
     )
 

@@ -49,6 +49,7 @@ CORE = frozenset(
         "gazetteer",
         "geo",
         "geocode",
+        "grid",
         "hazard",
         "history",
         "lint",

@@ -11,7 +11,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinkwatch import assess, geo, schemas
+from sinkwatch import assess, geo, grid, schemas
 from sinkwatch.errors import SchemaError
 from sinkwatch.model import Band, Evidence, GeologyClass
 from tests import world
@@ -39,12 +39,16 @@ def arrays(points: list[Point]) -> tuple[NDArray[np.float64], ...]:
 
 def answers(hazard: assess.Hazard, points: list[Point]) -> list[Answer]:
     """What the kernel says, in the words of the reference."""
-    found = assess.points(hazard, *arrays(points))
-    return [_answer(hazard, found, row) for row in range(len(points))]
+    easting, northing, uncertainty_m = arrays(points)
+    found = assess.points(hazard, easting, northing, uncertainty_m)
+    ground_there = assess.ground(hazard, easting, northing)
+    return [_answer(hazard, found, ground_there, row) for row in range(len(points))]
 
 
-def _answer(hazard: assess.Hazard, found: assess.Assessed, row: int) -> Answer:
-    zone, sinkhole, ring = (int(a[row]) for a in (found.zone, found.sinkhole, found.ring))
+def _answer(
+    hazard: assess.Hazard, found: assess.Assessed, there: assess.Ground, row: int
+) -> Answer:
+    zone, sinkhole, ring = (int(a[row]) for a in (there.zone, found.sinkhole, found.ring))
     decides = sinkhole != assess.NONE
     raised = found.scored_as[row] > found.geology[row]
     return Answer(
@@ -52,8 +56,8 @@ def _answer(hazard: assess.Hazard, found: assess.Assessed, row: int) -> Answer:
         geology=GeologyClass(int(found.geology[row])),
         scored_as=GeologyClass(int(found.scored_as[row])),
         zone_id=None if zone == assess.NONE else hazard.zone_ids[zone],
-        boundary_m=float(found.boundary_m[row]) if raised else None,
-        boundary_uncertainty_m=float(found.boundary_uncertainty_m[row]) if raised else None,
+        boundary_m=float(there.boundary_m[row]) if raised else None,
+        boundary_uncertainty_m=float(there.boundary_uncertainty_m[row]) if raised else None,
         ring_m=float(hazard.rings_m[ring]) if decides else None,
         sinkhole_id=hazard.sinkhole_ids[sinkhole] if decides else None,
         distance_m=float(found.distance_m[row]) if decides else None,
@@ -436,6 +440,44 @@ def test_the_kernel_says_what_the_rules_say_of_two_thousand_points() -> None:
     # The sample is worth comparing only if it meets every band and every ring.
     assert {answer.band for answer in found} == set(Band)
     assert {answer.ring_m for answer in found} == {50, 250, 500, None}
+
+
+# Squares whose sides fall on positions that points have, and squares larger than the world.
+sides_m = st.sampled_from([100.0, 130.0, 250.0, 1_000.0, 40_000.0])
+
+
+@settings(LAW, max_examples=60)
+@given(worlds(), sides_m)
+def test_the_squares_that_the_map_is_cut_in_never_matter(
+    world_drawn: World, square_m: float
+) -> None:
+    zones, records, points = world_drawn
+    n = int(12_000 / square_m) + 1
+    squares = grid.Grid(west=-3_000, south=-3_000, square_m=square_m, n_columns=n, n_rows=n)
+    hazard = hazard_of(*records, zones=zones)
+    indexed = assess.index(hazard, squares)
+    found = assess.points(hazard, *arrays(points), indexed)
+    alone = assess.points(hazard, *arrays(points))
+    for field in fields(found):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(alone, field.name))
+
+
+def test_an_index_of_all_that_is_held_answers_anywhere() -> None:
+    hazard = hazard_of(a_sinkhole(*C), a_sinkhole(-40_000, 5_000, sinkhole_id="S2", length_m=100.0))
+    places = [(*C, 10.0), (*A, 10.0), (-40_549.0, 5_000.0, 10.0), (-40_551.0, 5_000.0, 10.0)]
+    places += [(9_700.0, 5_000.0, 10.0), (1e9, -1e9, 10.0), (math.nan, 0.0, 10.0)]
+    found = assess.points(hazard, *arrays(places), assess.index(hazard))
+    reference = Reference(strips(), inventory(), world.parameters())
+    bands = [reference.answer(*place).band for place in places]
+    assert [Band(int(band)) for band in found.band] == [Band.VERY_HIGH, *bands[1:]]
+    assert found.n_features.tolist() == [1, 0, 1, 0, 0, 0, 0]
+    assert found.scored_as.tolist() == [3, 1, 0, 0, 3, 0, 0]
+
+
+def test_an_index_of_nothing_answers_too() -> None:
+    hazard = hazard_of(zones=ground())
+    found = assess.points(hazard, *arrays([(*C, 10.0)]), assess.index(hazard))
+    assert found.band.tolist() == [Band.NOT_ASSESSED]
 
 
 @settings(LAW)

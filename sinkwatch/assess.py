@@ -33,7 +33,7 @@ _DECIMALS: Final = 3
 SLACK_M: Final = 0.01
 """Search this much too wide, metres; what is found is then measured."""
 
-_FEWEST_SQUARES: Final = 64  # for a few places, which costs next to nothing
+_FEW: Final = 64  # places, for which all that lies near is sooner measured than sorted
 
 _ANYWHERE_M: Final = 1e7
 
@@ -405,7 +405,7 @@ def points(
     """
     known = np.isfinite(easting) & np.isfinite(northing) & np.isfinite(uncertainty_m)
     if indexed is None:
-        indexed = index(hazard, _round_places(hazard, easting[known], northing[known]))
+        indexed = _index_of(hazard, easting[known], northing[known])
     row = indexed.row[indexed.squares.of(easting, northing)]
     asked = np.flatnonzero((row > 0) & known)
     places = _Places(
@@ -418,20 +418,56 @@ def points(
     return _laid_out(hazard, len(easting), asked, (geology, scored_as), _nearest(indexed, places))
 
 
-def _round_places(
-    hazard: Hazard, easting: NDArray[np.float64], northing: NDArray[np.float64]
-) -> grid.Grid:
-    """Lay squares over these places, as far as anything is held, and no more than they need."""
-    west, south, east, north = _corners(hazard)
-    if not len(easting):
-        return grid.Grid.over((west, south, west, south))
-    round_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + grid.SQUARE_M
-    least = np.array([easting.min(), northing.min()]) - round_m
-    greatest = np.array([easting.max(), northing.max()]) + round_m
-    least = np.clip(least, (west, south), (east, north))
-    greatest = np.clip(greatest, (west, south), (east, north))
-    corners = (float(least[0]), float(least[1]), float(greatest[0]), float(greatest[1]))
-    return grid.Grid.over(corners, min(grid.MOST_SQUARES, max(_FEWEST_SQUARES, len(easting))))
+def _index_of(hazard: Hazard, easting: NDArray[np.float64], northing: NDArray[np.float64]) -> Index:
+    """Index what can matter to these places alone; for a few of them squares would not pay."""
+    round_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + SLACK_M
+    around = (
+        float(np.min(easting, initial=np.inf) - round_m),
+        float(np.min(northing, initial=np.inf) - round_m),
+        float(np.max(easting, initial=-np.inf) + round_m),
+        float(np.max(northing, initial=-np.inf) + round_m),
+    )
+    if len(easting) < _FEW:
+        return _index_of_few(hazard, around, len(easting))
+    held = _corners(hazard)
+    limits = (held[:2] * 2, held[2:] * 2)
+    west, south, east, north = np.clip(around, *limits).tolist()
+    most = min(grid.MOST_SQUARES, len(easting))
+    return index(hazard, grid.Grid.over((west, south, east, north), most))
+
+
+def _index_of_few(hazard: Hazard, around: tuple[float, float, float, float], n: int) -> Index:
+    """List what lies near a few places as if it mattered to each of them."""
+    west, south, east, north = around
+    bounds = shapely.bounds(hazard.zone_geometry).reshape(-1, 4)
+    beside = (bounds[:, 2:] >= (west, south)) & (bounds[:, :2] <= (east, north))
+    zones = np.flatnonzero(beside.all(axis=1))
+    by_class = zones[np.argsort(-hazard.zone_class[zones], kind="stable")]
+    reach_m = _reach_m(hazard)
+    beside_e = (hazard.easting >= west - reach_m) & (hazard.easting <= east + reach_m)
+    beside_n = (hazard.northing >= south - reach_m) & (hazard.northing <= north + reach_m)
+    records = np.flatnonzero(beside_e & beside_n & hazard.counts)
+    by_feature = records[np.argsort(hazard.feature[records], kind="stable")]
+    size_m = max(east - west, north - south, 1.0) * 2 if n else 1.0
+    # Without a place there is no extent, and what is infinite cannot be reckoned with.
+    west, south = (west, south) if n else (0.0, 0.0)
+    squares = grid.Grid(west=west, south=south, square_m=size_m, n_columns=1, n_rows=1)
+    nothing = np.zeros(2, dtype=np.int8)
+    return Index(
+        hazard=hazard,
+        squares=squares,
+        row=np.array([1, 0], dtype=np.int32),
+        ground=nothing,
+        known_m=np.zeros(2),
+        raised=nothing,
+        touched=_all_in_row_1(zones),
+        near=_all_in_row_1(by_class),
+        records=_all_in_row_1(by_feature),
+    )
+
+
+def _all_in_row_1(items: NDArray[np.int64]) -> grid.Lists:
+    return grid.Lists(start=np.array([0, 0, len(items)]), item=items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -309,6 +309,7 @@ def test_a_row_that_is_no_number_is_not_assessed_and_disturbs_no_other(
     row = [*C, 10.0]
     row[column] = bad
     alone = one(hazard, *C, 10)
+    assert one(hazard, row[0], row[1], row[2]).band is Band.NOT_ASSESSED
     broken, beside = answers(hazard, [(row[0], row[1], row[2]), (*C, 10)])
     assert (broken.band, broken.sinkhole_id, broken.n_features) == (Band.NOT_ASSESSED, None, 0)
     assert beside == alone

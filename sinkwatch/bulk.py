@@ -1,14 +1,22 @@
-"""Any number of positions, from a file to a file: streamed, every row kept, none held in memory."""
+"""
+Any number of positions, from a file to a file: streamed, every row kept, none held in memory.
+
+One thread reads and writes while others assess, so that no processor waits for the disk; a few
+pieces are under way at a time, and they are written in the order in which they were read.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import csv
 import json
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -28,8 +36,11 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Bounds
 
-CHUNK_ROWS: Final = 100_000
-"""Rows in memory at a time; beyond this the assessment gains nothing from larger pieces."""
+CHUNK_ROWS: Final = 250_000
+"""Rows in a piece, and in a row group: larger ones gain nothing, and take more memory."""
+
+COVERING: Final = "bbox"
+"""Column with the extent of each geometry, by which readers of GeoParquet pass over rows."""
 
 UNCERTAINTY_COLUMN: Final = "position_uncertainty_m"
 """Column that says how well each row's position is known, metres."""
@@ -37,6 +48,10 @@ UNCERTAINTY_COLUMN: Final = "position_uncertainty_m"
 _BNG_PAIRS: Final = (("easting", "northing"), ("x_coordinate", "y_coordinate"))
 _WGS84_PAIRS: Final = (("longitude", "latitude"), ("lon", "lat"))
 _BLOCK_BYTES: Final = 16_000_000
+_MOST_WORKERS: Final = 4  # more than these wait for the one that reads and writes
+_AHEAD: Final = 3  # pieces under way beside the one that is written
+_WKB_POINT: Final = (1, 1, 0, 0, 0)  # little-endian, and a point without height
+_WKB_POINT_BYTES: Final = 21
 _MOST_SWAPPED: Final = 0.05  # share of rows that look exchanged above which the file is refused
 _WAY_OUT: Final = "Nothing was written; mend the file and run again"
 
@@ -70,14 +85,34 @@ class _Writer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    schema: pa.Schema
+    schema: pa.Schema  # as it is written, without what the assessment adds
     batches: Iterator[pa.RecordBatch]
     axes: Callable[[pa.RecordBatch], _Axes]  # as the file has them
     is_degrees: bool
+    is_covered: bool = True  # false if the extents of its geometry are to be written too
 
     def placed(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> _Axes:
         """Return easting and northing, metres; NaN outside Great Britain."""
         return geo.to_bng(first, second) if self.is_degrees else (first, second)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """What is the same for every piece of a file."""
+
+    indexed: assess.Index
+    bounds: Bounds
+    reading: _Reading
+    uncertainty_m: float
+    schema: pa.Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    batch: pa.RecordBatch
+    n_unplaced: int
+    n_swapped: int
+    bands: NDArray[np.int64]  # rows by code of the band
 
 
 def assess_file(  # noqa: PLR0913 - the command's arguments, and what it prepared
@@ -124,9 +159,15 @@ def assess_file(  # noqa: PLR0913 - the command's arguments, and what it prepare
     part = target.with_name(f".{target.name}.part")
     try:
         reading = _READERS[kind](source)
-        schema = pa.schema([*reading.schema, *_ADDED], metadata=reading.schema.metadata)
-        with _WRITERS[kind](part, schema) as writer:
-            report = _stream(hazard, bounds, reading, writer, uncertainty_m, progress)
+        asking = _Asking(
+            indexed=assess.index(hazard),
+            bounds=bounds,
+            reading=reading,
+            uncertainty_m=uncertainty_m,
+            schema=pa.schema([*reading.schema, *_ADDED[kind]], metadata=reading.schema.metadata),
+        )
+        with _WRITERS[kind](part, asking.schema) as writer:
+            report = _stream(asking, writer, progress)
         part.replace(target)
     except (pa.ArrowException, shapely.errors.ShapelyError, UnicodeDecodeError) as error:
         raise _unreadable(source, error) from error
@@ -161,34 +202,61 @@ def _kind(source: Path, target: Path) -> str:
     return kinds.pop()
 
 
-def _stream(  # noqa: PLR0913, PLR0917 - the six belong to one loop
-    hazard: assess.Hazard,
-    bounds: Bounds,
-    reading: _Reading,
-    writer: _Writer,
-    uncertainty_m: float,
-    progress: Callable[[int], None],
-) -> BulkReport:
-    bands: Counter[int] = Counter()
+def _stream(asking: _Asking, writer: _Writer, progress: Callable[[int], None]) -> BulkReport:
+    bands = np.zeros(len(Band), dtype=np.int64)
     n_rows = n_unplaced = n_swapped = 0
-    for batch in reading.batches:
-        axes = reading.axes(batch)
-        easting, northing = reading.placed(*axes)
-        assessed = assess.points(hazard, easting, northing, _uncertainty(batch, uncertainty_m))
-        writer.write_batch(_with_assessment(batch, hazard, assessed))
-        n_rows += batch.num_rows
-        n_unplaced += int((~(np.isfinite(easting) & np.isfinite(northing))).sum())
-        inside = _inside(bounds, easting, northing)
-        n_swapped += int((_inside(bounds, *reading.placed(*axes[::-1])) & ~inside).sum())
-        bands.update(assessed.band.tolist())
-        _refuse_swapped(n_swapped, n_rows)
-        progress(n_rows)
+    with ThreadPoolExecutor(min(_MOST_WORKERS, os.cpu_count() or 1)) as pool:
+        for piece in _in_turn(pool, partial(_assessed, asking), asking.reading.batches):
+            writer.write_batch(piece.batch)
+            n_rows += piece.batch.num_rows
+            n_unplaced += piece.n_unplaced
+            n_swapped += piece.n_swapped
+            bands += piece.bands
+            _refuse_swapped(n_swapped, n_rows)
+            progress(n_rows)
     if not n_rows:
         raise SchemaError("the file", ["it holds no rows"], _WAY_OUT)
     return BulkReport(
         n_rows=n_rows,
         n_unplaced=n_unplaced,
-        bands={band: bands[band] for band in sorted(Band, reverse=True)},
+        bands={band: int(bands[band]) for band in sorted(Band, reverse=True)},
+    )
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor,
+    work: Callable[[pa.RecordBatch], _Piece],
+    batches: Iterable[pa.RecordBatch],
+) -> Iterator[_Piece]:
+    """Work on a few batches at a time; give what comes of them in their order."""
+    under_way: deque[Future[_Piece]] = deque()
+    for batch in batches:
+        under_way.append(pool.submit(work, batch))
+        if len(under_way) > _AHEAD:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
+
+
+def _assessed(asking: _Asking, batch: pa.RecordBatch) -> _Piece:
+    reading, hazard = asking.reading, asking.indexed.hazard
+    axes = reading.axes(batch)
+    easting, northing = reading.placed(*axes)
+    doubt_m = _uncertainty(batch, asking.uncertainty_m)
+    found = assess.points(hazard, easting, northing, doubt_m, asking.indexed)
+    is_elsewhere = ~_inside(asking.bounds, easting, northing)
+    exchanged = reading.placed(*(axis[is_elsewhere] for axis in axes[::-1]))
+    columns = [*batch.columns, *_covering(reading, axes), *_columns(hazard, found)]
+    columns = [
+        # What writes text has no use for numbers in place of words.
+        column if column.type == kind else column.cast(kind)
+        for column, kind in zip(columns, asking.schema.types, strict=True)
+    ]
+    return _Piece(
+        batch=pa.RecordBatch.from_arrays(columns, schema=asking.schema),
+        n_unplaced=int((~(np.isfinite(easting) & np.isfinite(northing))).sum()),
+        n_swapped=int(_inside(asking.bounds, *exchanged).sum()),
+        bands=np.bincount(found.band, minlength=len(Band)),
     )
 
 
@@ -229,10 +297,12 @@ def _numbers(column: pa.Array) -> NDArray[np.float64]:
     return values.to_numpy(dtype=np.float64)
 
 
-_ADDED: Final = (
-    pa.field("band", pa.string()),
-    pa.field("geology_class", pa.string()),
-    pa.field("scored_as", pa.string()),
+_WORDS: Final = pa.dictionary(pa.int8(), pa.string())
+
+_PARQUET_ADDED: Final = (
+    pa.field("band", _WORDS),
+    pa.field("geology_class", _WORDS),
+    pa.field("scored_as", _WORDS),
     pa.field("sinkhole_id", pa.string()),
     pa.field("sinkhole_distance_m", pa.float64()),
     pa.field("sinkhole_uncertainty_m", pa.float64()),
@@ -240,30 +310,36 @@ _ADDED: Final = (
     pa.field("check_record", pa.bool_()),
 )
 
-_BAND_KEYS: Final = np.array([band.key for band in Band], dtype=object)
-_CLASS_KEYS: Final = np.array(
-    [row.name.lower() if row == 0 else row.name for row in GeologyClass], dtype=object
-)
+_ADDED: Final[dict[str, tuple[pa.Field, ...]]] = {
+    ".csv": tuple(
+        pa.field(field.name, pa.string()) if pa.types.is_dictionary(field.type) else field
+        for field in _PARQUET_ADDED
+    ),
+    ".parquet": _PARQUET_ADDED,
+}
+
+_BAND_KEYS: Final = pa.array([band.key for band in Band])
+_CLASS_KEYS: Final = pa.array([row.name.lower() if row == 0 else row.name for row in GeologyClass])
 
 
-def _with_assessment(
-    batch: pa.RecordBatch, hazard: assess.Hazard, assessed: assess.Assessed
-) -> pa.RecordBatch:
-    decides = assessed.sinkhole != assess.NONE
-    sinkhole_ids = np.full(batch.num_rows, None, dtype=object)
-    sinkhole_ids[decides] = hazard.sinkhole_ids[assessed.sinkhole[decides]]
-    added = [
-        pa.array(_BAND_KEYS[assessed.band], pa.string()),
-        pa.array(_CLASS_KEYS[assessed.geology], pa.string()),
-        pa.array(_CLASS_KEYS[assessed.scored_as], pa.string()),
-        pa.array(sinkhole_ids, pa.string()),
-        pa.array(np.round(assessed.distance_m, 2), pa.float64(), from_pandas=True),
-        pa.array(np.round(assessed.uncertainty_m, 2), pa.float64(), from_pandas=True),
-        pa.array(assessed.n_features, pa.int64()),
-        pa.array(assessed.check_record, pa.bool_()),
+def _columns(hazard: assess.Hazard, found: assess.Assessed) -> list[pa.Array]:
+    decides = found.sinkhole != assess.NONE
+    # Only ids that decide somewhere in the piece: all of a country's would outweigh its rows.
+    sinkholes, codes = np.unique(found.sinkhole[decides], return_inverse=True)
+    which = np.zeros(len(decides), dtype=np.int64)
+    which[decides] = codes
+    ids = pa.array(hazard.sinkhole_ids[sinkholes], pa.string())
+    words = pa.DictionaryArray.from_arrays
+    return [
+        words(found.band, _BAND_KEYS),
+        words(found.geology, _CLASS_KEYS),
+        words(found.scored_as, _CLASS_KEYS),
+        ids.take(pa.array(which, mask=~decides)),
+        pa.array(np.round(found.distance_m, 2), from_pandas=True),
+        pa.array(np.round(found.uncertainty_m, 2), from_pandas=True),
+        pa.array(found.n_features),
+        pa.array(found.check_record),
     ]
-    schema = pa.schema([*batch.schema, *_ADDED], metadata=batch.schema.metadata)
-    return pa.RecordBatch.from_arrays([*batch.columns, *added], schema=schema)
 
 
 def _read_csv(source: Path) -> _Reading:
@@ -322,7 +398,7 @@ def _pair(source: Path, header: list[str]) -> tuple[tuple[int, int], bool]:
 
 
 def _refuse_added(source: Path, names: list[str]) -> None:
-    taken = sorted({field.name for field in _ADDED} & set(names))
+    taken = sorted({field.name for field in _PARQUET_ADDED} & set(names))
     if taken:
         rule = f"it already has a column {', '.join(taken)}, which the assessment writes"
         raise SchemaError(source.name, [rule], "Rename or remove it; nothing was written")
@@ -334,18 +410,67 @@ def _read_parquet(source: Path) -> _Reading:
     column, is_degrees = _geometry(source, file.schema_arrow)
 
     def axes(batch: pa.RecordBatch) -> _Axes:
-        shapes = shapely.from_wkb(batch.column(column).to_numpy(zero_copy_only=False))
-        is_point = shapely.get_type_id(shapes) == shapely.GeometryType.POINT
-        if (~is_point & ~shapely.is_missing(shapes)).any():
-            raise SchemaError(source.name, ["it holds geometry other than points"], _WAY_OUT)
-        return shapely.get_x(shapes), shapely.get_y(shapes)
+        return _point_axes(source, batch.column(column))
 
+    schema = _with_covering(file.schema_arrow, column)
     return _Reading(
-        schema=file.schema_arrow,
+        schema=schema,
         batches=file.iter_batches(batch_size=CHUNK_ROWS),
         axes=axes,
         is_degrees=is_degrees,
+        is_covered=len(schema) == len(file.schema_arrow),
     )
+
+
+def _point_axes(source: Path, column: pa.Array) -> _Axes:
+    n = len(column)
+    if not column.null_count and pa.types.is_binary(column.type):
+        ends = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset :][: n + 1]
+        if (np.diff(ends) == _WKB_POINT_BYTES).all():
+            # Nearly every file: the numbers stand where they are expected, no object is needed.
+            raw = np.frombuffer(column.buffers()[2], dtype=np.uint8)[ends[0] : ends[-1]]
+            rows = raw.reshape(n, _WKB_POINT_BYTES)
+            if (rows[:, : len(_WKB_POINT)] == _WKB_POINT).all():
+                at = np.ascontiguousarray(rows[:, len(_WKB_POINT) :]).view("<f8")
+                return np.ascontiguousarray(at[:, 0]), np.ascontiguousarray(at[:, 1])
+    shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
+    is_point = shapely.get_type_id(shapes) == shapely.GeometryType.POINT
+    if (~is_point & ~shapely.is_missing(shapes)).any():
+        raise SchemaError(source.name, ["it holds geometry other than points"], _WAY_OUT)
+    return shapely.get_x(shapes), shapely.get_y(shapes)
+
+
+_SIDES: Final = ("xmin", "ymin", "xmax", "ymax")
+
+
+def _with_covering(schema: pa.Schema, geometry: str) -> pa.Schema:
+    """Return the schema with a column of extents, unless the file has one or uses its name."""
+    told = json.loads(schema.metadata[b"geo"])
+    if "covering" in told["columns"][geometry] or COVERING in schema.names:
+        return schema
+    told["columns"][geometry]["covering"] = {"bbox": {side: [COVERING, side] for side in _SIDES}}
+    told["version"] = max(str(told.get("version", "")), _COVERING_SINCE)
+    extents = pa.field(COVERING, pa.struct([(side, pa.float32()) for side in _SIDES]))
+    metadata = {**schema.metadata, b"geo": json.dumps(told).encode()}
+    return pa.schema([*schema, extents], metadata=metadata)
+
+
+_COVERING_SINCE: Final = "1.1.0"
+
+
+def _covering(reading: _Reading, axes: _Axes) -> list[pa.Array]:
+    """Return the extents of points in single precision, rounded outwards; null without a place."""
+    if reading.is_covered:
+        return []
+    sides: list[NDArray[np.float32]] = []
+    for towards in (-np.inf, np.inf):
+        for axis in axes:
+            single = axis.astype(np.float32)
+            short = single > axis if towards < 0 else single < axis
+            single[short] = np.nextafter(single[short], np.float32(towards))
+            sides.append(single)
+    missing = pa.array(np.isnan(axes[0]) | np.isnan(axes[1]))
+    return [pa.StructArray.from_arrays(map(pa.array, sides), names=_SIDES, mask=missing)]
 
 
 def _geometry(source: Path, schema: pa.Schema) -> tuple[str, bool]:
@@ -398,7 +523,18 @@ _READERS: Final[dict[str, Callable[[Path], _Reading]]] = {
     ".parquet": _read_parquet,
 }
 
+
+def _write_parquet(path: Path, schema: pa.Schema) -> AbstractContextManager[_Writer]:
+    # Numbers and geometry hardly repeat: to look for words in them costs more than all the rest.
+    repeats = (pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string)
+    worded = [field.name for field in schema if any(is_it(field.type) for is_it in repeats)]
+    writer: AbstractContextManager[_Writer] = parquet.ParquetWriter(
+        path, schema, use_dictionary=[*worded, "sinkhole_uncertainty_m", "n_features"]
+    )
+    return writer
+
+
 _WRITERS: Final[dict[str, Callable[[Path, pa.Schema], AbstractContextManager[_Writer]]]] = {
     ".csv": pa_csv.CSVWriter,
-    ".parquet": parquet.ParquetWriter,
+    ".parquet": _write_parquet,
 }

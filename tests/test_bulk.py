@@ -342,6 +342,76 @@ def test_geoparquet_that_names_no_crs_is_longitude_and_latitude(
     assert run(given_parquet, made_parquet).bands[Band.HIGH] == 1
 
 
+def test_points_get_a_column_of_their_extents(
+    run: Assess, given_parquet: Path, made_parquet: Path
+) -> None:
+    # 0.1 has no end in binary: single precision must be rounded away from the point.
+    places = [MART, (431_579.1, 471_829.1), None, ELSEWHERE]
+    a_layer(places).to_parquet(given_parquet)
+    run(given_parquet, made_parquet)
+    told = json.loads(parquet.read_schema(made_parquet).metadata[b"geo"])
+    assert told["version"] == "1.1.0"
+    assert told["columns"]["geometry"]["covering"]["bbox"]["ymax"] == ["bbox", "ymax"]
+    extents = pd.read_parquet(made_parquet)["bbox"]
+    assert extents[2] is None
+    for place, extent in zip(places, extents, strict=True):
+        if place is not None:
+            west, south = place
+            assert extent["xmin"] <= west <= extent["xmax"] < west + 0.1
+            assert extent["ymin"] <= south <= extent["ymax"] < south + 0.1
+    back = gpd.read_parquet(made_parquet, bbox=(431_579.05, 471_829.05, 431_580, 471_830))
+    assert back.geometry.x.tolist() == [431_579.1]
+
+
+def test_a_column_that_is_called_like_the_extents_is_kept_as_it_is(
+    run: Assess, given_parquet: Path, made_parquet: Path
+) -> None:
+    a_layer([MART], bbox=["mine"]).to_parquet(given_parquet)
+    run(given_parquet, made_parquet)
+    assert parquet.read_table(made_parquet)["bbox"].to_pylist() == ["mine"]
+    assert "covering" not in gpd.read_parquet(made_parquet).attrs
+
+
+def test_words_are_written_as_numbers_and_a_piece_is_a_row_group(
+    run: Assess,
+    given_parquet: Path,
+    made_parquet: Path,
+    ripon: Area,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bulk, "CHUNK_ROWS", 400)
+    a_layer(list(zip(*random_positions(1_000, ripon), strict=True))).to_parquet(given_parquet)
+    run(given_parquet, made_parquet)
+    file = parquet.ParquetFile(made_parquet)
+    assert [file.metadata.row_group(n).num_rows for n in range(3)] == [400, 400, 200]
+    assert file.schema_arrow.field("band").type == pa.dictionary(pa.int8(), pa.string())
+    assert set(file.read()["band"].to_pylist()) <= {band.key for band in Band}
+
+
+@pytest.mark.parametrize("encoding", ["height", "big-endian", "wide", "sliced", "empty"])
+def test_points_in_every_form_of_wkb_are_read(
+    run: Assess, given_parquet: Path, made_parquet: Path, encoding: str
+) -> None:
+    positions = [MART, (MART[0] + 1, MART[1]), ELSEWHERE]
+    a_layer(positions).to_parquet(given_parquet)
+    table = parquet.read_table(given_parquet)
+    points = shapely.points(positions)
+    if encoding == "height":
+        points = shapely.force_3d(points, 30.0)
+    if encoding == "empty":
+        points[0] = shapely.Point()
+    kind = pa.large_binary() if encoding == "wide" else pa.binary()
+    order = 0 if encoding == "big-endian" else 1
+    held = pa.array(shapely.to_wkb(points, byte_order=order, output_dimension=3), kind)
+    table = table.set_column(table.column_names.index("geometry"), "geometry", held)
+    if encoding == "sliced":
+        table = pa.concat_tables([table.slice(1, 1), table.slice(0, 1), table.slice(2)])
+    parquet.write_table(table, given_parquet)
+    bands = run(given_parquet, made_parquet).bands
+    n_placed = 1 if encoding == "empty" else 2
+    assert (bands[Band.HIGH], bands[Band.NOT_ASSESSED]) == (n_placed, 3 - n_placed)
+
+
 def retold(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change the GeoParquet metadata of a file."""
     table = parquet.read_table(path)
@@ -510,6 +580,16 @@ def test_parquet_without_geometry_is_refused(
 ) -> None:
     pd.DataFrame({"easting": [1.0], "northing": [2.0]}).to_parquet(given_parquet)
     assert "Parquet without GeoParquet metadata" in refused(run, given_parquet, made_parquet)
+
+
+def test_polygons_in_a_later_piece_are_refused_too(
+    run: Assess, given_parquet: Path, made_parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "CHUNK_ROWS", 10)
+    layer = a_layer([MART] * 100)
+    layer.loc[95, "geometry"] = layer.geometry.iloc[95].buffer(5)
+    layer.to_parquet(given_parquet)
+    assert "geometry other than points" in refused(run, given_parquet, made_parquet)
 
 
 def test_polygons_are_refused(run: Assess, given_parquet: Path, made_parquet: Path) -> None:

@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -100,7 +101,8 @@ class _Reading:
 class _Asking:
     """What is the same for every piece of a file."""
 
-    indexed: assess.Index
+    hazard: assess.Hazard
+    indexed: assess.Index | None  # none for a single piece, which needs less than all that is held
     bounds: Bounds
     reading: _Reading
     uncertainty_m: float
@@ -159,15 +161,17 @@ def assess_file(  # noqa: PLR0913 - the command's arguments, and what it prepare
     part = target.with_name(f".{target.name}.part")
     try:
         reading = _READERS[kind](source)
+        first = list(islice(reading.batches, 2))
         asking = _Asking(
-            indexed=assess.index(hazard),
+            hazard=hazard,
+            indexed=assess.index(hazard) if len(first) > 1 else None,
             bounds=bounds,
             reading=reading,
             uncertainty_m=uncertainty_m,
             schema=pa.schema([*reading.schema, *_ADDED[kind]], metadata=reading.schema.metadata),
         )
         with _WRITERS[kind](part, asking.schema) as writer:
-            report = _stream(asking, writer, progress)
+            report = _stream(asking, chain(first, reading.batches), writer, progress)
         part.replace(target)
     except (pa.ArrowException, shapely.errors.ShapelyError, UnicodeDecodeError) as error:
         raise _unreadable(source, error) from error
@@ -202,11 +206,16 @@ def _kind(source: Path, target: Path) -> str:
     return kinds.pop()
 
 
-def _stream(asking: _Asking, writer: _Writer, progress: Callable[[int], None]) -> BulkReport:
+def _stream(
+    asking: _Asking,
+    batches: Iterable[pa.RecordBatch],
+    writer: _Writer,
+    progress: Callable[[int], None],
+) -> BulkReport:
     bands = np.zeros(len(Band), dtype=np.int64)
     n_rows = n_unplaced = n_swapped = 0
     with ThreadPoolExecutor(min(_MOST_WORKERS, os.cpu_count() or 1)) as pool:
-        for piece in _in_turn(pool, partial(_assessed, asking), asking.reading.batches):
+        for piece in _in_turn(pool, partial(_assessed, asking), batches):
             writer.write_batch(piece.batch)
             n_rows += piece.batch.num_rows
             n_unplaced += piece.n_unplaced
@@ -239,7 +248,7 @@ def _in_turn(
 
 
 def _assessed(asking: _Asking, batch: pa.RecordBatch) -> _Piece:
-    reading, hazard = asking.reading, asking.indexed.hazard
+    reading, hazard = asking.reading, asking.hazard
     axes = reading.axes(batch)
     easting, northing = reading.placed(*axes)
     doubt_m = _uncertainty(batch, asking.uncertainty_m)
@@ -467,8 +476,7 @@ def _covering(reading: _Reading, axes: _Axes) -> list[pa.Array]:
         for axis in axes:
             single = axis.astype(np.float32)
             short = single > axis if towards < 0 else single < axis
-            single[short] = np.nextafter(single[short], np.float32(towards))
-            sides.append(single)
+            sides.append(np.nextafter(single, np.float32(towards), out=single, where=short))
     missing = pa.array(np.isnan(axes[0]) | np.isnan(axes[1]))
     return [pa.StructArray.from_arrays(map(pa.array, sides), names=_SIDES, mask=missing)]
 

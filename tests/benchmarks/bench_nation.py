@@ -104,64 +104,58 @@ report(began, index_s=index_s, squares_s=squares_s, points_s=points_s)
 """
 
 _SQL: Final = """
-SQL = '''
-WITH own AS (
-    SELECT p.uprn, max(z.class) AS geology, max(z.known_m) AS known_m
-    FROM places p JOIN zones z ON ST_Intersects(z.geometry, p.geometry) GROUP BY p.uprn
-), held AS (
-    SELECT p.uprn, p.geometry, o.geology, o.known_m FROM places p JOIN own o ON p.uprn = o.uprn
-    WHERE o.geology < 3
-), raised AS (
-    SELECT h.uprn, max(z.class) AS scored_as
-    FROM held h JOIN higher z ON ST_DWithin(z.geometry, h.geometry, 500.01)
-    WHERE z.class > h.geology
-    AND round(ST_Distance(z.geometry, h.geometry), 3) <= greatest(z.known_m, h.known_m)
-    GROUP BY h.uprn
-), pairs AS (
-    SELECT p.uprn, r.number, r.feature, r.shift,
-        round(greatest(0.0, ST_Distance(r.geometry, p.geometry) - r.radius_m), 3) AS away_m,
-        round(sqrt(r.known_m * r.known_m
-            + p.position_uncertainty_m * p.position_uncertainty_m), 3) AS doubt_m
-    FROM places p JOIN records r ON ST_DWithin(r.geometry, p.geometry, {reach_m})
-), counted AS (
-    SELECT uprn, number, feature, away_m, shift + CASE
-        WHEN away_m <= 50 AND doubt_m <= 50 THEN 0
-        WHEN away_m <= 250 AND doubt_m <= 250 THEN 1 ELSE 2 END AS ring
-    FROM pairs WHERE away_m <= 500 AND doubt_m <= 500
-), nearest AS (
-    SELECT uprn, count(DISTINCT feature) AS n_features,
-        min(CASE WHEN ring < 3 THEN CAST(ring AS BIGINT) * 1000000000000
-            + CAST(round(away_m * 1000) AS BIGINT) * 1000000 + number END) AS best
-    FROM counted GROUP BY uprn
-), joined AS (
-    SELECT p.uprn, p.position_uncertainty_m, p.geometry,
-        coalesce(o.geology, 0) AS geology,
-        coalesce(u.scored_as, o.geology, 0) AS scored_as,
-        coalesce(n.n_features, 0) AS n_features,
-        n.best AS best,
-        CASE WHEN n.best < 1000000000000 THEN 0 WHEN n.best < 2000000000000 THEN 1
-            WHEN n.best < 3000000000000 THEN 2 ELSE 3 END AS ring
-    FROM places p LEFT JOIN own o ON p.uprn = o.uprn LEFT JOIN raised u ON p.uprn = u.uprn
-    LEFT JOIN nearest n ON p.uprn = n.uprn
-)
-SELECT j.uprn, j.position_uncertainty_m, j.geometry, b.band, j.geology, j.scored_as,
-    j.n_features, j.best
-FROM joined j JOIN bands b ON b.scored_as = j.scored_as AND b.ring = j.ring
-'''
 from pyarrow import parquet
 reach_m = 500.01 + parquet.read_table(folder / "records.parquet")["radius_m"].to_numpy().max()
-SQL = SQL.replace("{reach_m}", str(reach_m))
 TABLES = {name: str(folder / f"{name}.parquet") for name in ("places", "records", "bands")}
+TABLES["zones"] = str(folder / "plain_zones.parquet")
+STEPS = {
+    "own": "SELECT p.uprn, max(z.class) AS geology, max(z.known_m) AS known_m FROM places p"
+    " JOIN zones z ON ST_Intersects(z.geometry, p.geometry) GROUP BY p.uprn",
+    "held": "SELECT p.uprn, p.geometry, o.geology, o.known_m FROM places p"
+    " JOIN own o ON p.uprn = o.uprn WHERE o.geology < 3",
+    "higher": "SELECT * FROM zones WHERE class > 1",
+    "beside": "SELECT h.uprn, h.geology, z.class, greatest(z.known_m, h.known_m) AS most_m,"
+    " round(ST_Distance(z.geometry, h.geometry), 3) AS away_m"
+    " FROM held h JOIN higher z ON ST_DWithin(z.geometry, h.geometry, 500.01)",
+    "raised": "SELECT uprn, max(class) AS scored_as FROM beside"
+    " WHERE class > geology AND away_m <= most_m GROUP BY uprn",
+    "pairs": "SELECT p.uprn, r.number, r.feature, r.shift,"
+    " round(greatest(0.0, ST_Distance(r.geometry, p.geometry) - r.radius_m), 3) AS away_m,"
+    " round(sqrt(r.known_m * r.known_m"
+    " + p.position_uncertainty_m * p.position_uncertainty_m), 3) AS doubt_m"
+    f" FROM places p JOIN records r ON ST_DWithin(r.geometry, p.geometry, {reach_m})",
+    "counted": "SELECT uprn, number, feature, away_m, shift + CASE"
+    " WHEN away_m <= 50 AND doubt_m <= 50 THEN 0"
+    " WHEN away_m <= 250 AND doubt_m <= 250 THEN 1 ELSE 2 END AS ring"
+    " FROM pairs WHERE away_m <= 500 AND doubt_m <= 500",
+    "nearest": "SELECT uprn, count(DISTINCT feature) AS n_features, min(CASE WHEN ring < 3"
+    " THEN CAST(ring AS BIGINT) * 1000000000000"
+    " + CAST(round(away_m * 1000) AS BIGINT) * 1000000 + number END) AS best"
+    " FROM counted GROUP BY uprn",
+}
+JOINED = (
+    "SELECT p.uprn, p.position_uncertainty_m, p.geometry, coalesce(o.geology, 0) AS geology,"
+    " coalesce(u.scored_as, o.geology, 0) AS scored_as, coalesce(n.n_features, 0) AS n_features,"
+    " n.best AS best, CASE WHEN n.best < 1000000000000 THEN 0 WHEN n.best < 2000000000000 THEN 1"
+    " WHEN n.best < 3000000000000 THEN 2 ELSE 3 END AS ring"
+    " FROM places p LEFT JOIN own o ON p.uprn = o.uprn"
+    " LEFT JOIN raised u ON p.uprn = u.uprn LEFT JOIN nearest n ON p.uprn = n.uprn"
+)
+LAST = (
+    "SELECT j.uprn, j.position_uncertainty_m, j.geometry, b.band, j.geology, j.scored_as,"
+    f" j.n_features, j.best FROM ({JOINED}) j"
+    " JOIN bands b ON b.scored_as = j.scored_as AND b.ring = j.ring"
+)
 """
 
 _SEDONADB: Final = """
 import sedonadb
 session = sedonadb.connect()
 began = clocks()
-for name, path in {**TABLES, "zones": str(folder / "plain_zones.parquet")}.items():
+for name, path in TABLES.items():
     session.read_parquet(path).to_view(name)
-session.sql("SELECT * FROM zones WHERE class > 1").to_view("higher")
-session.sql(SQL).to_parquet(str(answers))
+steps = ", ".join(f"{name} AS ({query})" for name, query in STEPS.items())
+session.sql(f"WITH {steps} {LAST}").to_parquet(str(answers))
 report(began)
 """
 
@@ -176,11 +170,12 @@ except duckdb.Error:
     session.load_extension(str(next(held.rglob("spatial.duckdb_extension"))))
 session.execute("SET threads = 2")
 began = clocks()
-for name, path in {**TABLES, "zones": str(folder / "plain_zones.parquet")}.items():
-    kind = "VIEW" if name == "places" else "TABLE"
-    session.execute(f"CREATE {kind} {name} AS SELECT * FROM '{path}'")
-session.execute("CREATE TABLE higher AS SELECT * FROM zones WHERE class > 1")
-session.execute(f"COPY ({SQL}) TO '{answers}' (FORMAT parquet)")
+for name, path in TABLES.items():
+    session.execute(f"CREATE {'VIEW' if name == 'places' else 'TABLE'} {name} AS FROM '{path}'")
+# Each step made in full: left to itself it joins by class first, and compares all with all.
+for name, query in STEPS.items():
+    session.execute(f"CREATE TABLE {name} AS {query}")
+session.execute(f"COPY ({LAST}) TO '{answers}' (FORMAT parquet)")
 report(began)
 """
 

@@ -1,7 +1,7 @@
 """
 Any number of positions, from a file to a file: streamed, every row kept, none held in memory.
 
-One thread reads and writes while others assess, so that no processor waits for the disk; a few
+One thread reads, one writes and others assess, so that no processor waits for another; a few
 pieces are under way at a time, and they are written in the order in which they were read.
 """
 
@@ -214,8 +214,9 @@ def _stream(
 ) -> BulkReport:
     bands = np.zeros(len(Band), dtype=np.int64)
     n_rows = n_unplaced = n_swapped = 0
-    with ThreadPoolExecutor(min(_MOST_WORKERS, os.cpu_count() or 1)) as pool:
-        for piece in _in_turn(pool, partial(_assessed, asking), batches):
+    workers = min(_MOST_WORKERS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(workers) as pool:
+        for piece in _in_turn(pool, partial(_assessed, asking), _read_ahead(ahead, batches)):
             writer.write_batch(piece.batch)
             n_rows += piece.batch.num_rows
             n_unplaced += piece.n_unplaced
@@ -230,6 +231,17 @@ def _stream(
         n_unplaced=n_unplaced,
         bands={band: int(bands[band]) for band in sorted(Band, reverse=True)},
     )
+
+
+def _read_ahead(
+    pool: ThreadPoolExecutor, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Read the next batch while something is done with this one."""
+    reading = iter(batches)
+    coming = pool.submit(next, reading, None)
+    while (batch := coming.result()) is not None:
+        coming = pool.submit(next, reading, None)
+        yield batch
 
 
 def _in_turn(
@@ -471,14 +483,11 @@ def _covering(reading: _Reading, axes: _Axes) -> list[pa.Array]:
     """Return the extents of points in single precision, rounded outwards; null without a place."""
     if reading.is_covered:
         return []
-    sides: list[NDArray[np.float32]] = []
-    for towards in (-np.inf, np.inf):
-        for axis in axes:
-            single = axis.astype(np.float32)
-            short = single > axis if towards < 0 else single < axis
-            sides.append(np.nextafter(single, np.float32(towards), out=single, where=short))
+    west, south = axes
+    least, greatest = zip(*map(_singles_round, (west, south)), strict=True)
+    sides = [pa.array(side) for side in (*least, *greatest)]
     missing = pa.array(np.isnan(axes[0]) | np.isnan(axes[1]))
-    return [pa.StructArray.from_arrays(map(pa.array, sides), names=_SIDES, mask=missing)]
+    return [pa.StructArray.from_arrays(sides, names=_SIDES, mask=missing)]
 
 
 def _geometry(source: Path, schema: pa.Schema) -> tuple[str, bool]:
@@ -530,6 +539,15 @@ _READERS: Final[dict[str, Callable[[Path], _Reading]]] = {
     ".csv": _read_csv,
     ".parquet": _read_parquet,
 }
+
+
+def _singles_round(axis: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the nearest numbers in single precision that are not above, and not below."""
+    least = axis.astype(np.float32)
+    greatest = least.copy()
+    np.nextafter(least, np.float32(-np.inf), out=least, where=least > axis)
+    np.nextafter(greatest, np.float32(np.inf), out=greatest, where=greatest < axis)
+    return least, greatest
 
 
 def _write_parquet(path: Path, schema: pa.Schema) -> AbstractContextManager[_Writer]:

@@ -420,15 +420,17 @@ def points(
 
 def _index_of(hazard: Hazard, easting: NDArray[np.float64], northing: NDArray[np.float64]) -> Index:
     """Index what can matter to these places alone; for a few of them squares would not pay."""
+    if not len(easting):
+        return _index_of_few(hazard, (0.0, 0.0, 0.0, 0.0))
     round_m = np.max(hazard.zone_uncertainty_m, initial=0.0) + SLACK_M
     around = (
-        float(np.min(easting, initial=np.inf) - round_m),
-        float(np.min(northing, initial=np.inf) - round_m),
-        float(np.max(easting, initial=-np.inf) + round_m),
-        float(np.max(northing, initial=-np.inf) + round_m),
+        float(easting.min() - round_m),
+        float(northing.min() - round_m),
+        float(easting.max() + round_m),
+        float(northing.max() + round_m),
     )
     if len(easting) < _FEW:
-        return _index_of_few(hazard, around, len(easting))
+        return _index_of_few(hazard, around)
     held = _corners(hazard)
     limits = (held[:2] * 2, held[2:] * 2)
     west, south, east, north = np.clip(around, *limits).tolist()
@@ -436,7 +438,7 @@ def _index_of(hazard: Hazard, easting: NDArray[np.float64], northing: NDArray[np
     return index(hazard, grid.Grid.over((west, south, east, north), most))
 
 
-def _index_of_few(hazard: Hazard, around: tuple[float, float, float, float], n: int) -> Index:
+def _index_of_few(hazard: Hazard, around: tuple[float, float, float, float]) -> Index:
     """List what lies near a few places as if it mattered to each of them."""
     west, south, east, north = around
     bounds = shapely.bounds(hazard.zone_geometry).reshape(-1, 4)
@@ -448,9 +450,7 @@ def _index_of_few(hazard: Hazard, around: tuple[float, float, float, float], n: 
     beside_n = (hazard.northing >= south - reach_m) & (hazard.northing <= north + reach_m)
     records = np.flatnonzero(beside_e & beside_n & hazard.counts)
     by_feature = records[np.argsort(hazard.feature[records], kind="stable")]
-    size_m = max(east - west, north - south, 1.0) * 2 if n else 1.0
-    # Without a place there is no extent, and what is infinite cannot be reckoned with.
-    west, south = (west, south) if n else (0.0, 0.0)
+    size_m = max(east - west, north - south) + 1.0
     squares = grid.Grid(west=west, south=south, square_m=size_m, n_columns=1, n_rows=1)
     nothing = np.zeros(2, dtype=np.int8)
     return Index(

@@ -436,7 +436,7 @@ def _read_parquet(source: Path) -> _Reading:
     schema = _with_covering(file.schema_arrow, column)
     return _Reading(
         schema=schema,
-        batches=file.iter_batches(batch_size=CHUNK_ROWS),
+        batches=file.iter_batches(batch_size=CHUNK_ROWS, use_threads=False),
         axes=axes,
         is_degrees=is_degrees,
         is_covered=len(schema) == len(file.schema_arrow),

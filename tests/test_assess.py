@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -473,6 +474,22 @@ def test_an_index_of_all_that_is_held_answers_anywhere() -> None:
     assert [Band(int(band)) for band in found.band] == [Band.VERY_HIGH, *bands[1:]]
     assert found.n_features.tolist() == [1, 0, 1, 0, 0, 0, 0]
     assert found.scored_as.tolist() == [3, 1, 0, 0, 3, 0, 0]
+
+
+def test_one_index_serves_several_threads() -> None:
+    rng = np.random.default_rng(41)
+    curved = [shapely.Point(*rng.uniform(0, 9_000, 2)).buffer(2_000, 200) for _ in range(30)]
+    zones = ground(*(a_zone(f"Z{n:02d}", "ABC"[n % 3], shape) for n, shape in enumerate(curved)))
+    hazard = hazard_of(zones=zones)
+    indexed = assess.index(hazard)
+    at = rng.uniform(-1_000, 10_000, (20, 2, 500))
+    known_m = np.full(500, 10.0)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: assess.points(hazard, *one, known_m, indexed), at))
+    for one, places in zip(found, at, strict=True):
+        alone = assess.points(hazard_of(zones=zones), *places, known_m)
+        np.testing.assert_array_equal(one.scored_as, alone.scored_as)
+    assert set(found[0].scored_as.tolist()) == {0, 1, 2, 3}
 
 
 def test_an_index_of_nothing_answers_too() -> None:

@@ -270,17 +270,16 @@ def index(hazard: Hazard, squares: grid.Grid | None = None) -> Index:
     listed = grid.distinct([touched[0], full[0], records[0]])
     row = np.zeros(over.n_squares + 1, dtype=np.int32)
     row[listed] = np.arange(1, len(listed) + 1)
-    n_rows = len(listed) + 1
-    ground = np.zeros(n_rows, dtype=np.int8)
-    known_m = np.zeros(n_rows)
-    np.maximum.at(ground, row[full[0]], hazard.zone_class[full[1]])
-    np.maximum.at(known_m, row[full[0]], hazard.zone_uncertainty_m[full[1]])
-    raised, near = _near(hazard, over, row, touched, full)
-    square, zone = touched
-    # A zone that can neither raise the class nor widen the doubt of such a square is not asked.
-    matters = (hazard.zone_class[zone] > ground[row[square]]) | (
-        hazard.zone_uncertainty_m[zone] > known_m[row[square]]
+    laid = _Laid(
+        hazard=hazard, squares=over, row=row, n_rows=len(listed) + 1, touched=touched, full=full
     )
+    ground = laid.greatest(hazard.zone_class, full)
+    known_m = laid.greatest(hazard.zone_uncertainty_m, full)
+    raised, near = _near(laid, ground, known_m)
+    # A zone that can neither raise the class nor widen the doubt of such a square is not asked.
+    at, zone = row[touched[0]], touched[1]
+    matters = hazard.zone_class[zone] > ground[at]
+    matters |= hazard.zone_uncertainty_m[zone] > known_m[at]
     return Index(
         hazard=hazard,
         squares=over,
@@ -288,9 +287,9 @@ def index(hazard: Hazard, squares: grid.Grid | None = None) -> Index:
         ground=ground,
         known_m=known_m,
         raised=raised,
-        touched=grid.Lists.of(row[square[matters]], zone[matters], n_rows),
+        touched=grid.Lists.of(at[matters], zone[matters], laid.n_rows),
         near=near,
-        records=grid.Lists.of(row[records[0]], records[1], n_rows),
+        records=grid.Lists.of(row[records[0]], records[1], laid.n_rows),
     )
 
 
@@ -333,44 +332,62 @@ def _records_by_square(hazard: Hazard, over: grid.Grid) -> grid.Pairs:
     return square, counts[number]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Laid:
+    """Zones laid over squares: those that touch and that fill each, and the row of each square."""
+
+    hazard: Hazard
+    squares: grid.Grid
+    row: NDArray[np.int32]
+    n_rows: int
+    touched: grid.Pairs
+    full: grid.Pairs
+
+    def greatest(self, of_zone: NDArray[_Value], *pairs: grid.Pairs) -> NDArray[_Value]:
+        """Return by row the greatest value of the zones that it goes with; 0 where with none."""
+        found = np.zeros(self.n_rows, dtype=of_zone.dtype)
+        for square, zone in pairs:
+            np.maximum.at(found, self.row[square], of_zone[zone])
+        return found
+
+
 def _near(
-    hazard: Hazard,
-    over: grid.Grid,
-    row: NDArray[np.int32],
-    touched: grid.Pairs,
-    full: grid.Pairs,
+    laid: _Laid, ground: NDArray[np.int8], known_m: NDArray[np.float64]
 ) -> tuple[NDArray[np.int8], grid.Lists]:
     """Tell where a higher class is near wherever one stands, and where that must be measured."""
-    classes, doubt_m = hazard.zone_class, hazard.zone_uncertainty_m
-    n_rows = int(row.max(initial=0)) + 1
-    filled, known_m, widest_m = (np.zeros(n_rows) for _ in range(3))
-    lowest = np.full(n_rows, max(GeologyClass), dtype=np.int8)
-    np.maximum.at(filled, row[full[0]], classes[full[1]])
-    np.maximum.at(known_m, row[full[0]], doubt_m[full[1]])
-    for square, zone in (touched, full):
-        np.minimum.at(lowest, row[square], classes[zone])
-        np.maximum.at(widest_m, row[square], doubt_m[zone])
-    may_raise = classes[touched[1]] > np.min(classes, initial=max(GeologyClass))
-    square, zone = over.spread(
-        (touched[0][may_raise], touched[1][may_raise]), np.max(doubt_m, initial=0.0) + SLACK_M
-    )
-    asked = row[square]
-    higher = (classes[zone] > lowest[asked]) & (classes[zone] > filled[asked])
-    square, zone, asked = square[higher], zone[higher], asked[higher]
+    classes, doubt_m = laid.hazard.zone_class, laid.hazard.zone_uncertainty_m
+    square, zone = _may_raise(laid, ground)
+    at = laid.row[square]
     middles = grid.distinct([square])
-    middle = np.asarray(shapely.points(*over.middles(middles)))[np.searchsorted(middles, square)]
-    shape, half_m = hazard.zone_geometry[zone], over.half_diagonal_m + SLACK_M
-    at_least_m = np.maximum(doubt_m[zone], known_m[asked]) - half_m
+    middle = np.asarray(shapely.points(*laid.squares.middles(middles)))
+    middle = middle[np.searchsorted(middles, square)]
+    shape, half_m = laid.hazard.zone_geometry[zone], laid.squares.half_diagonal_m + SLACK_M
+    at_least_m = np.maximum(doubt_m[zone], known_m[at]) - half_m
     always = at_least_m > 0
     always[always] = _dwithin(shape[always], middle[always], at_least_m[always])
-    raised = np.zeros(n_rows, dtype=np.int8)
-    np.maximum.at(raised, asked[always], classes[zone[always]])
-    maybe = classes[zone] > raised[asked]
-    at_most_m = np.maximum(doubt_m[zone], widest_m[asked]) + half_m
+    raised = laid.greatest(classes, (square[always], zone[always]))
+    widest_m = laid.greatest(doubt_m, laid.touched, laid.full)
+    at_most_m = np.maximum(doubt_m[zone], widest_m[at]) + half_m
+    maybe = classes[zone] > raised[at]
     maybe[maybe] = _dwithin(shape[maybe], middle[maybe], at_most_m[maybe])
-    zone, asked = zone[maybe], asked[maybe]
+    zone, at = zone[maybe], at[maybe]
     order = np.argsort(-classes[zone], kind="stable")
-    return raised, grid.Lists.of(asked[order], zone[order], n_rows)
+    return raised, grid.Lists.of(at[order], zone[order], laid.n_rows)
+
+
+def _may_raise(laid: _Laid, ground: NDArray[np.int8]) -> grid.Pairs:
+    """Return squares with ground of a lower class, and the zones that come about as near as any."""
+    classes, doubt_m = laid.hazard.zone_class, laid.hazard.zone_uncertainty_m
+    square, zone = laid.touched
+    not_lowest = classes[zone] > np.min(classes, initial=max(GeologyClass))
+    square, zone = laid.squares.spread(
+        (square[not_lowest], zone[not_lowest]), np.max(doubt_m, initial=0.0) + SLACK_M
+    )
+    # How far below the highest of all classes the ground of a square goes; not at all where bare.
+    depth = laid.greatest(max(GeologyClass) - classes, laid.touched, laid.full)
+    at = laid.row[square]
+    higher = (classes[zone] > max(GeologyClass) - depth[at]) & (classes[zone] > ground[at])
+    return square[higher], zone[higher]
 
 
 def points(
@@ -596,18 +613,18 @@ def _laid_out(
         everywhere[asked] = found
         return everywhere
 
-    geology, scored_as = (among_all(found, GeologyClass.OUTSIDE) for found in classes)
-    ring = among_all(nearest.ring, hazard.n_rings)
+    geology, scored_as = classes
+    cell = scored_as, nearest.ring
     return Assessed(
-        band=hazard.bands[scored_as, ring],
-        geology=geology,
-        scored_as=scored_as,
-        ring=ring,
+        band=among_all(hazard.bands[cell], Band.NOT_ASSESSED),
+        geology=among_all(geology, GeologyClass.OUTSIDE),
+        scored_as=among_all(scored_as, GeologyClass.OUTSIDE),
+        ring=among_all(nearest.ring, hazard.n_rings),
         sinkhole=among_all(nearest.sinkhole, NONE),
         distance_m=among_all(nearest.distance_m, np.nan),
         uncertainty_m=among_all(nearest.uncertainty_m, np.nan),
         n_features=among_all(nearest.n_features, 0),
-        check_record=hazard.check_record[scored_as, ring],
+        check_record=among_all(hazard.check_record[cell], blank=False),
     )
 
 

@@ -264,7 +264,7 @@ def index(hazard: Hazard, squares: grid.Grid | None = None) -> Index:
         For `points`; one may be shared between threads.
     """
     _make_ready(hazard.zone_geometry)
-    over = grid.Grid.over(_corners(hazard)) if squares is None else squares
+    over = squares_over(hazard) if squares is None else squares
     touched, full = over.cover(hazard.zone_geometry)
     records = _records_by_square(hazard, over)
     listed = grid.distinct([touched[0], full[0], records[0]])
@@ -291,6 +291,26 @@ def index(hazard: Hazard, squares: grid.Grid | None = None) -> Index:
         near=near,
         records=grid.Lists.of(row[records[0]], records[1], laid.n_rows),
     )
+
+
+def squares_over(hazard: Hazard, n_places: int = grid.MOST_SQUARES) -> grid.Grid:
+    """
+    Lay squares over all that is held.
+
+    Parameters
+    ----------
+    hazard
+        What `prepare` returns.
+    n_places
+        How many places will be asked about: for few of them, fewer and larger squares are ready
+        sooner than the places are answered by small ones.
+
+    Returns
+    -------
+    squares
+        For `index`.
+    """
+    return grid.Grid.over(_corners(hazard), min(grid.MOST_SQUARES, n_places))
 
 
 def _make_ready(shapes: NDArray[np.object_]) -> None:

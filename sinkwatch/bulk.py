@@ -28,7 +28,7 @@ import shapely
 from pyarrow import csv as pa_csv
 from pyarrow import parquet
 
-from sinkwatch import assess, geo
+from sinkwatch import assess, geo, grid
 from sinkwatch.errors import ConfigError, SchemaError
 from sinkwatch.model import Band, GeologyClass
 
@@ -90,6 +90,7 @@ class _Reading:
     batches: Iterator[pa.RecordBatch]
     axes: Callable[[pa.RecordBatch], _Axes]  # as the file has them
     is_degrees: bool
+    n_rows: int = grid.MOST_SQUARES  # where the file tells; as many as any where it does not
     is_covered: bool = True  # false if the extents of its geometry are to be written too
 
     def placed(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> _Axes:
@@ -164,7 +165,7 @@ def assess_file(  # noqa: PLR0913 - the command's arguments, and what it prepare
         first = list(islice(reading.batches, 2))
         asking = _Asking(
             hazard=hazard,
-            indexed=assess.index(hazard) if len(first) > 1 else None,
+            indexed=_index(hazard, reading) if len(first) > 1 else None,
             bounds=bounds,
             reading=reading,
             uncertainty_m=uncertainty_m,
@@ -186,6 +187,10 @@ def assess_file(  # noqa: PLR0913 - the command's arguments, and what it prepare
         with contextlib.suppress(OSError):
             part.unlink()
     return report
+
+
+def _index(hazard: assess.Hazard, reading: _Reading) -> assess.Index:
+    return assess.index(hazard, assess.squares_over(hazard, reading.n_rows))
 
 
 def _unreadable(source: Path, error: Exception) -> SchemaError:
@@ -439,6 +444,7 @@ def _read_parquet(source: Path) -> _Reading:
         batches=file.iter_batches(batch_size=CHUNK_ROWS, use_threads=False),
         axes=axes,
         is_degrees=is_degrees,
+        n_rows=file.metadata.num_rows,
         is_covered=len(schema) == len(file.schema_arrow),
     )
 

@@ -468,7 +468,11 @@ def test_an_index_of_all_that_is_held_answers_anywhere() -> None:
     hazard = hazard_of(a_sinkhole(*C), a_sinkhole(-40_000, 5_000, sinkhole_id="S2", length_m=100.0))
     places = [(*C, 10.0), (*A, 10.0), (-40_549.0, 5_000.0, 10.0), (-40_551.0, 5_000.0, 10.0)]
     places += [(9_700.0, 5_000.0, 10.0), (1e9, -1e9, 10.0), (math.nan, 0.0, 10.0)]
+    few, many = assess.squares_over(hazard, 20), assess.squares_over(hazard)
+    assert few.square_m > many.square_m == grid.SQUARE_M
     found = assess.points(hazard, *arrays(places), assess.index(hazard))
+    coarser = assess.points(hazard, *arrays(places), assess.index(hazard, few))
+    assert coarser.band.tolist() == found.band.tolist()
     reference = Reference(strips(), inventory(), world.parameters())
     bands = [reference.answer(*place).band for place in places]
     assert [Band(int(band)) for band in found.band] == [Band.VERY_HIGH, *bands[1:]]

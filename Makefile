@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-JOBS ?= 2
+# One more than cores: a test that waits for a browser or a server leaves its core to another.
+JOBS ?= 3
 ENVIRONMENT = PYTHON='$(PYTHON)' VENV='$(VENV)' sh .build/environment
 VENV_PYTHON = $(VENV)/bin/python
 

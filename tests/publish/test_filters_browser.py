@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.publish.test_browser import _settle, _until, _visit, chromium, folder, served
+from tests.publish.test_browser import (
+    _lay_out,
+    _settle,
+    _until,
+    _visit,
+    chromium,
+    folder,
+    served,
+)
 from tests.web import pages as tools
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ def visit(chromium: Browser, served: str) -> Iterator[Visit]:
         # The map still glides to its first view, also where motion is to be reduced.
         _until(visit.page, "!map_area._panAnim || !map_area._panAnim._inProgress")
         visit.page.locator("#filters summary").click()
+        _lay_out(visit.page)
         yield visit
 
 

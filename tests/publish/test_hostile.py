@@ -16,7 +16,7 @@ from sinkwatch.publish.publication import Publication
 from tests.publish import hostile
 from tests.publish.builders import CONTACT
 from tests.publish.editions import as_xml
-from tests.publish.test_browser import chromium
+from tests.publish.test_browser import chromium, served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Area, Inputs
 
-__all__ = ["chromium"]
+__all__ = ["chromium", "served"]
 
 _ADDRESS: Final = "https://sinkwatch.example/ripon"
 _CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 _ACTIVE: Final = r"""
-pages => {
+async paths => {
   const parser = new DOMParser(), found = [];
   const schemes = /^(https?:|mailto:|data:image\/svg\+xml,)/i, scheme = /^[^/?#]*:/;
   const links = ["href", "src", "action", "formaction", "data", "poster", "srcset", "xlink:href"];
   const never = ["iframe", "frame", "object", "embed", "applet", "base", "style", "math",
                  "template", "audio", "video", "marquee"].join();
-  for (const [path, text] of pages) {
+  for (const path of paths) {
+    const text = await fetch(path).then(answer => answer.text());
     const page = parser.parseFromString(text, "text/html");
     const say = (what, each) => found.push(`${path}: ${what}: ${each.outerHTML.slice(0, 160)}`);
     page.querySelectorAll(never).forEach(each => {
@@ -100,27 +101,30 @@ def test_no_file_is_called_what_a_source_says(attacked: dict[str, bytes]) -> Non
     assert [path for path in attacked if not plain.issuperset(path) or ".." in path] == []
 
 
+@pytest.fixture(scope="module")
+def folder(attacked: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return site.write(attacked, tmp_path_factory.mktemp("attacked")).path
+
+
 @pytest.mark.browser
 def test_no_page_has_anything_in_it_that_acts(
-    chromium: Browser, attacked: dict[str, bytes]
+    chromium: Browser, attacked: dict[str, bytes], served: str
 ) -> None:
     page = chromium.new_page()
-    found = page.evaluate(_ACTIVE, list(_of_kind(attacked, ".html").items()))
+    page.goto(served.replace("index.html", "llms.txt"))  # asks as a page of the site, runs nothing
+    found = page.evaluate(_ACTIVE, [*_of_kind(attacked, ".html")])
     page.context.close()
     assert found == []
 
 
 @pytest.mark.browser
-def test_nothing_of_it_runs_where_scripts_draw_it(
-    chromium: Browser, attacked: dict[str, bytes], tmp_path: Path
-) -> None:
-    site.write(attacked, tmp_path)
+def test_nothing_of_it_runs_where_scripts_draw_it(chromium: Browser, folder: Path) -> None:
     page = chromium.new_page()
     faults: list[str] = []
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda fault: faults.append(str(fault)))
     for name in ("offline.html", "index.html", "check/index.html"):
-        page.goto((tmp_path / "current" / name).as_uri())
+        page.goto((folder / name).as_uri())
         page.locator("body").press("Tab")
         assert page.evaluate("window.owned") is None
     page.context.close()

@@ -11,7 +11,7 @@ import pytest
 from sinkwatch import style
 from sinkwatch.publish import assets, frame
 from tests.publish.builders import HOSTILE
-from tests.publish.test_browser import _contrast, chromium
+from tests.publish.test_browser import _contrast, _lay_out, chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,6 +138,7 @@ def test_on_a_narrow_phone_nothing_scrolls_sideways_and_every_target_can_be_hit(
     tab: Tab, home: str
 ) -> None:
     tab.goto(home)
+    _lay_out(tab)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 320
     assert tab.evaluate(TARGETS) == []
 

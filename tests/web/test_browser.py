@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from contextlib import contextmanager
@@ -171,7 +172,8 @@ def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_a_phone(
     with tab(chromium, watched, viewport=phone, reduced_motion="reduce") as page:
         page.route("**/*.test", lambda route: _fulfil(route, every_page))
         page.add_init_script(axe)
-        for name in every_page:
+        for scheme, name in zip(itertools.cycle(("light", "dark")), every_page, strict=False):
+            page.emulate_media(color_scheme=scheme)
             page.goto(f"/{name}.test")
             page.locator("details").evaluate_all("all => all.forEach(d => d.open = true)")
             if page.evaluate("document.documentElement.scrollWidth") > 320:

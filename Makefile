@@ -3,8 +3,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# One more than cores: a test that waits for a browser or a server leaves its core to another.
-JOBS ?= 3
+JOBS ?= 2
 ENVIRONMENT = PYTHON='$(PYTHON)' VENV='$(VENV)' sh .build/environment
 VENV_PYTHON = $(VENV)/bin/python
 

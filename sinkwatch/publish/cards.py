@@ -174,13 +174,12 @@ def _of_area(publication: Publication) -> _Face:
     said = [
         wording.count_text(len(things.records), "record"),
         wording.count_text(len(things.sites), "watched site"),
-        sources.count_applications(findings),
     ]
     return _Face(
         path=locations.AREA_CARD,
         kind="Map and records, with sources",
         title=page.heading(publication),
-        fact=wording.joined(said),
+        fact=f"{wording.joined(said)}; {sources.count_applications(findings)}",
         credit=f"Sources: {pictures.credits_of(publication, _DRAWN)}",
         day=publication.changed_on,
         mark="map",

@@ -17,6 +17,7 @@ import pyogrio
 
 from sinkwatch import geo
 from sinkwatch.errors import StoreError
+from sinkwatch.publish.kept import Kept
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,6 +33,8 @@ _TYPES: Final = {
     "boolean": "boolean",
 }
 """What a column of each kind is made of, also where every cell of it is empty."""
+
+_KEPT: Final = Kept(most=4)
 
 _CONFIG_IS_SHARED: Final = threading.Lock()  # by all threads: GDAL's options are the process's
 
@@ -121,6 +124,14 @@ def dumped(tables: Sequence[Table], *, made_on: date) -> bytes:
     StoreError
         If the folder for temporary files cannot be written to.
     """
+    said = (
+        made_on,
+        [(each.name, each.geometry_type, each.title, each.description) for each in tables],
+    )
+    return _KEPT.of((each.frame for each in tables), said, lambda: _written(tables, made_on))
+
+
+def _written(tables: Sequence[Table], made_on: date) -> bytes:
     try:
         with tempfile.TemporaryDirectory(prefix="sinkwatch-") as folder, _as_of(made_on):
             path = Path(folder) / "written.gpkg"

@@ -16,6 +16,7 @@ import shapely
 from sinkwatch import geo, style, wording
 from sinkwatch.errors import StoreError
 from sinkwatch.publish import assets, backdrop, layers
+from sinkwatch.publish.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +45,9 @@ _MISSING: Final = {
     "complete.",
     "postcodes": "Postcodes could not be loaded here. The page “Look up” has them too.",
 }
+
+
+_KEPT: Final = Kept(most=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +204,11 @@ def written(archive: Archive) -> bytes:
     StoreError
         If the folder for temporary files cannot be written to.
     """
+    said = archive.name, archive.first_zoom
+    return _KEPT.of([archive.rows], said, lambda: _written(archive))
+
+
+def _written(archive: Archive) -> bytes:
     options = {
         **_LIMITS,
         **(_COARSER if archive.first_zoom < LAST_ZOOM else {}),

@@ -18,7 +18,8 @@ import pytest
 
 from sinkwatch import geo, wording
 from sinkwatch.model import Surroundings
-from sinkwatch.publish import columns, downloads, terms
+from sinkwatch.publish import columns, downloads, geopackage, terms
+from sinkwatch.publish.kept import Kept
 from tests.publish.builders import with_nothing
 from tests.surroundings import a_borehole, a_rock, boreholes, rocks
 
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 TABLES = [layer for layer, file in columns.LAYERS.items() if file.endswith(".csv")]
 HELD = Surroundings(rocks=rocks(a_rock()), boreholes=boreholes(a_borehole(2), a_borehole(1)))
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(geopackage, "_KEPT", Kept(most=0))
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ import shapely
 from sinkwatch import geo, wording
 from sinkwatch.errors import StoreError
 from sinkwatch.publish import assets, backdrop, page, site, things, tiles, webmap
+from sinkwatch.publish.kept import Kept
 from sinkwatch.publish.pages import home
 from sinkwatch.publish.publication import Publication
 from tests.publish.builders import HOSTILE, with_nothing
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from sinkwatch.model import Findings
 
 EARTH_M: Final = 6_378_137.0  # radius, in Web Mercator
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiles, "_KEPT", Kept(most=0))
 
 
 def with_postcodes(findings: Findings, *names: str) -> Findings:

@@ -20,7 +20,9 @@ import shapely
 
 from sinkwatch import geo, survey
 from sinkwatch.errors import PlaceError, StoreError
+from sinkwatch.publish import geopackage
 from sinkwatch.publish.evidence import columns, tables
+from sinkwatch.publish.kept import Kept
 from tests.dossiers import a_dossier, a_record, a_site, a_source, a_step
 from tests.publish.builders import HOSTILE, HOSTILE_SHOWN
 
@@ -36,6 +38,11 @@ YARD = shapely.Polygon(
     [(431_500, 471_700), (431_700, 471_700), (431_700, 471_800), (431_500, 471_800)],
     [[(431_540, 471_740), (431_540, 471_760), (431_560, 471_760), (431_560, 471_740)]],
 )
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(geopackage, "_KEPT", Kept(most=0))
 
 
 @pytest.fixture(scope="session")

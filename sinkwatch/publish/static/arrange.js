@@ -2,7 +2,7 @@
 "use strict";
 
 (function () {
-  var GAP_PX = 20;
+  var GAP_PX = 25;
   var FAR_ZOOM = 13;
   var LABEL_RANKS = { 10: 1, 11: 1, 12: 1, 13: 1, 14: 2, 15: 3 };
 

@@ -435,6 +435,53 @@ def code_of(crs: object) -> str:
     return WGS84 if declared.equals(WGS84, ignore_axis_order=True) else declared.to_string()
 
 
+def known_code(name: str, crs: object) -> str:
+    """
+    Return the CRS that a file declares, if positions in it are understood.
+
+    Parameters
+    ----------
+    name
+        Of the file, for messages.
+    crs
+        PROJJSON, WKT or a code, as the file has it.
+
+    Returns
+    -------
+    code
+        `BNG` or `WGS84`.
+
+    Raises
+    ------
+    SchemaError
+        If it is another, or none that is known.
+    """
+    try:
+        code = code_of(crs)
+    except RuntimeError as error:  # PROJ's
+        rule = f"its CRS cannot be understood ({error})"
+        raise SchemaError(
+            name, [rule], "Declare one that PROJ knows; nothing was written"
+        ) from error
+    if code not in (BNG, WGS84):
+        raise SchemaError(
+            name, [f"its CRS is {code}"], f"Convert it to {BNG} or {WGS84}; nothing was written"
+        )
+    return code
+
+
+def bng_projjson() -> dict[str, object]:
+    """
+    Describe British National Grid as GeoParquet has it.
+
+    Returns
+    -------
+    described
+        PROJJSON.
+    """
+    return dict(pyproj.CRS(BNG).to_json_dict())
+
+
 def bng_frame(
     columns: Mapping[str, object], easting: ArrayLike, northing: ArrayLike
 ) -> gpd.GeoDataFrame:

@@ -17,7 +17,7 @@ from sinkwatch.assess.measures import (
     ring_of,
 )
 from sinkwatch.assess.reasons import Ground, ground
-from sinkwatch.assess.squares import Index, index, squares_over
+from sinkwatch.assess.squares import Index, index, make_ready, squares_over
 from sinkwatch.assess.tables import columns, score
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "edge_distance_m",
     "ground",
     "index",
+    "make_ready",
     "nominal_ring",
     "points",
     "prepare",

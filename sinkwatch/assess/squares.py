@@ -77,7 +77,7 @@ def index(hazard: Hazard, squares: grid.Grid | None = None) -> Index:
     index
         For `points`; one may be shared between threads.
     """
-    _make_ready(hazard.zone_geometry)
+    make_ready(hazard)
     over = squares_over(hazard) if squares is None else squares
     touched, full = over.cover(hazard.zone_geometry)
     records = _records_by_square(hazard, over)
@@ -127,14 +127,21 @@ def squares_over(hazard: Hazard, n_places: int = grid.MOST_SQUARES) -> grid.Grid
     return grid.Grid.over(extent(hazard), min(grid.MOST_SQUARES, n_places))
 
 
-def _make_ready(shapes: NDArray[np.object_]) -> None:
+def make_ready(hazard: Hazard) -> None:
     """
-    Prepare shapes, and ask each for once what it will be asked.
+    Prepare zones for being asked about points, by several threads perhaps.
 
-    A prepared shape sorts its lines when it is first asked, which two threads must not do at once.
+    A prepared shape sorts its lines when it is first asked, which two threads must not do at once:
+    so each is asked once for what it will be asked.
+
+    Parameters
+    ----------
+    hazard
+        What `prepare` returns.
     """
+    shapes = hazard.zone_geometry
     shapely.prepare(shapes)
-    west, south, east, north = shapely.bounds(shapes).T
+    west, south, east, north = shapely.bounds(shapes).reshape(-1, 4).T
     shapely.intersects_xy(shapes, (west + east) / 2, (south + north) / 2)
     shapely.dwithin(shapes, shapely.points(west - 1, south - 1), _ANYWHERE_M)
 

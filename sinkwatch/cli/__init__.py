@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "publish": ("sinkwatch.cli.job", "Build the published site alone, from what is held."),
     "rollback": ("sinkwatch.cli.job", "Switch the published site back to the release before."),
     "check": ("sinkwatch.cli.places", "What is known at a place, and why."),
-    "assess": ("sinkwatch.cli.places", "Assess every row of a CSV or GeoParquet file."),
+    "assess": ("sinkwatch.cli.places", "Assess every row of a file of positions."),
     "evidence": (
         "sinkwatch.cli.evidence",
         "An evidence pack for a site or application: maps to scale, records, doubts.",

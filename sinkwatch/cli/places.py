@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sinkwatch.cli import options
-from sinkwatch.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,8 +104,8 @@ def _wrapped(text: str) -> str:
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path, dir_okay=False), metavar="INPUT")
-@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), metavar="OUTPUT")
+@click.argument("source", type=click.Path(path_type=Path), metavar="INPUT")
+@click.argument("target", type=click.Path(path_type=Path), metavar="OUTPUT")
 @options.config
 @options.as_json
 @click.option(
@@ -116,78 +115,63 @@ def _wrapped(text: str) -> str:
     show_default=True,
     help="How well a position is known where the row does not say, metres.",
 )
+@click.option("--columns", help="Columns of INPUT to write, with commas between; all if not given.")
+@click.option("--only-flagged", is_flag=True, help="Leave out rows that are not flagged.")
+@click.option("--layer", help="Which layer of a GeoPackage.")
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it is there.")
-def assess(  # noqa: PLR0913 - one parameter for each option
+def assess(
     *,
     source: Path,
     target: Path,
     config_path: Path | None,
     as_json: bool,
-    uncertainty_m: float,
-    overwrite: bool,
+    **given: Any,  # noqa: ANN401 - the other options, as `Request` has them
 ) -> None:
     """
     Assess every row of INPUT and write the same rows, with their bands, to OUTPUT.
 
-    Both are CSV or both GeoParquet. A CSV has easting and northing, or longitude and latitude;
+    INPUT is CSV, GeoParquet, GeoPackage, FlatGeobuf or the zip of OS Open UPRN, by its ending;
+    OUTPUT any of these but the last. A CSV has easting and northing, or longitude and latitude;
     a column position_uncertainty_m is used where there is one.
     """
     from sinkwatch import bulk, intake, survey
+    from sinkwatch.cli import progress
     from sinkwatch.services import open_services
 
-    if target.exists() and not overwrite:
-        raise ConfigError(str(target), "is there already", "Name another file, or add --overwrite")
+    columns = given.pop("columns")
+    request = bulk.Request(
+        source=source,
+        target=target,
+        columns=None if columns is None else tuple(name.strip() for name in columns.split(",")),
+        **given,
+    )
     services = open_services(config_path)
     knowledge = survey.know(services.area, intake.recall(services))
-    with _Progress() as progress:
-        report = bulk.assess_file(
-            knowledge.hazard,
-            services.area.bounds,
-            source,
-            target,
-            uncertainty_m=uncertainty_m,
-            progress=progress,
-        )
+    basis = bulk.Basis(
+        hazard=knowledge.hazard,
+        bounds=services.area.bounds,
+        flag_within_m=services.area.parameters.flag_within_m,
+        editions=knowledge.editions,
+    )
+    kept = services.settings.state_folder / "prepared"
+    with progress.rows("assess") as count:
+        report = bulk.assess_file(basis, request, kept=kept, progress=count)
     if as_json:
         bands = {band.key: n for band, n in report.bands.items()}
         options.echo_json(
             {
                 "output": str(target),
                 "rows": report.n_rows,
+                "written": report.n_written,
                 "unplaced": report.n_unplaced,
                 "bands": bands,
             }
         )
         return
     styles = services.area.parameters.table.styles
-    click.echo(f"{report.n_rows:,} rows written to {target}")
+    of_all = f" of {report.n_rows:,}" if report.n_written < report.n_rows else ""
+    click.echo(f"{report.n_written:,}{of_all} rows written to {target}")
     for band, n in report.bands.items():
         click.echo(f"  {styles[band].label:<15} {n:>12,}")
     if report.n_unplaced:
         click.echo(f"  {report.n_unplaced:,} rows have no usable position; kept, not assessed")
-
-
-class _Progress:
-    """Shows rows done on a terminal, and nothing where there is none."""
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        console = Console(stderr=True)
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.completed:,.0f} rows"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._bar.start()
-        self._task = self._bar.add_task("assess", total=None)
-        return self
-
-    def __call__(self, n_rows: int) -> None:
-        self._bar.update(self._task, completed=n_rows)
-
-    def __exit__(self, *problem: object) -> None:
-        self._bar.stop()

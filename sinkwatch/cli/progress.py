@@ -14,9 +14,12 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 if TYPE_CHECKING:
     from sinkwatch.services import Services
@@ -111,3 +114,38 @@ def counting(title: str, n: int) -> Iterator[Callable[[], None]]:
     ) as bar:
         task = bar.add_task(title, total=n)
         yield lambda: bar.advance(task)
+
+
+@contextlib.contextmanager
+def rows(title: str) -> Iterator[Callable[[int, int | None], None]]:
+    """
+    Let a person see how many rows are done, how fast, and how long the rest will take.
+
+    Parameters
+    ----------
+    title
+        What is done with them.
+
+    Yields
+    ------
+    count
+        To be told how many are done, and how many there are where that is known.
+    """
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} rows"),
+        _Speed(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} rows/s" if task.speed else "")

@@ -74,7 +74,8 @@ began = clocks()
 layers = (gpd.read_parquet(folder / name) for name in ("zones.parquet", "sinkholes.parquet"))
 hazard = assess.prepare(*layers, world.parameters())
 bulk.assess_file(
-    hazard, country, folder / "places.parquet", answers, uncertainty_m=10.0, progress=lambda _: None
+    bulk.Basis(hazard=hazard, bounds=country),
+    bulk.Request(source=folder / "places.parquet", target=answers, overwrite=True),
 )
 report(began)
 """
@@ -82,7 +83,8 @@ report(began)
 _ARRAYS: Final = """
 import geopandas as gpd, numpy as np, pyarrow as pa
 from pyarrow import parquet
-from sinkwatch import assess, bulk
+from sinkwatch import assess
+from sinkwatch.bulk.rows import point_axes
 from tests import world
 layers = (gpd.read_parquet(folder / name) for name in ("zones.parquet", "sinkholes.parquet"))
 hazard = assess.prepare(*layers, world.parameters())
@@ -92,7 +94,7 @@ index_s = clocks()[1] - began[1]
 squares_s = points_s = 0.0
 began = clocks()
 for batch in parquet.ParquetFile(folder / "places.parquet").iter_batches(batch_size=250_000):
-    easting, northing = bulk._point_axes(folder, batch.column("geometry"))
+    easting, northing = point_axes("", batch.column("geometry"))
     known_m = batch.column("position_uncertainty_m").to_numpy()
     before = time.process_time()
     indexed.row[indexed.squares.of(easting, northing)]

@@ -1,0 +1,257 @@
+"""GeoParquet: points as WKB, with the extent of each by which readers pass over rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from sinkwatch import geo
+from sinkwatch.bulk.rows import (
+    UNCERTAINTY_COLUMN,
+    WAY_OUT,
+    Axes,
+    Laid,
+    Reading,
+    by_plain_name,
+    point_axes,
+    wkb_points,
+)
+from sinkwatch.errors import SchemaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from sinkwatch.bulk.request import Request
+
+CHUNK_ROWS: Final = 250_000
+"""Rows in a piece, and in a row group: larger ones gain nothing, and take more memory."""
+
+COVERING: Final = "bbox"
+"""Column with the extent of each geometry, by which readers of GeoParquet pass over rows."""
+
+_GEOMETRY: Final = "geometry"  # column for points that a file has as two numbers
+_SIDES: Final = ("xmin", "ymin", "xmax", "ymax")
+_COVERING_SINCE: Final = "1.1.0"
+
+
+@contextmanager
+def read(request: Request) -> Iterator[Reading]:
+    """
+    Open a GeoParquet file.
+
+    Parameters
+    ----------
+    request
+        With the file: points in EPSG:27700 or EPSG:4326.
+
+    Yields
+    ------
+    reading
+        Only the columns that are needed.
+
+    Raises
+    ------
+    SchemaError
+        If it is not GeoParquet, or not of points in a system that is known.
+    """
+    source = request.source
+    with parquet.ParquetFile(source) as file:
+        yield reading(source.name, file, request.columns)
+
+
+def reading(
+    name: str, file: parquet.ParquetFile, columns: tuple[str, ...] | None, **some: object
+) -> Reading:
+    """
+    Read an open file.
+
+    Parameters
+    ----------
+    name
+        Of the file, for messages.
+    file
+        GeoParquet.
+    columns
+        Those that are written; None for all.
+    **some
+        What `iter_batches` is told beside it, such as which row groups.
+
+    Returns
+    -------
+    reading
+        Only the columns that are needed.
+
+    Raises
+    ------
+    SchemaError
+        As for `read`.
+    """
+    schema = file.schema_arrow
+    column, is_degrees, covering = _geometry(name, schema)
+    needed = None
+    if columns is not None:
+        held = by_plain_name(schema.names)
+        known = [schema.names[held[UNCERTAINTY_COLUMN]]] if UNCERTAINTY_COLUMN in held else []
+        needed = [each for each in schema.names if each in {*columns, *known, column}]
+        schema = pa.schema([schema.field(each) for each in needed], metadata=schema.metadata)
+    told: dict[str, Any] = {"batch_size": CHUNK_ROWS, "use_threads": False, **some}
+    return Reading(
+        name=name,
+        schema=schema,
+        batches=file.iter_batches(columns=needed, **told),
+        axes=lambda batch: point_axes(name, batch.column(column)),
+        is_degrees=is_degrees,
+        geometry=column,
+        covering=covering,
+        n_rows=file.metadata.num_rows,
+    )
+
+
+def _geometry(name: str, schema: pa.Schema) -> tuple[str, bool, str | None]:
+    """Return the column of points, whether they are degrees, and the column of their extents."""
+    described = (schema.metadata or {}).get(b"geo")
+    if described is None:
+        raise SchemaError(
+            name, ["it is Parquet without GeoParquet metadata"], "Save it as GeoParquet"
+        )
+    column, declared = _primary(name, described)
+    if declared.get("encoding") != "WKB" or column not in schema.names:
+        rule = f"its geometry is {column} in {declared.get('encoding')}, not a column of WKB"
+        raise SchemaError(name, [rule], "Save it as GeoParquet 1.0; nothing was written")
+    if "crs" in declared and declared["crs"] is None:
+        raise SchemaError(name, ["its CRS is declared unknown"], "Declare it; nothing was written")
+    # GeoParquet without a crs is by its specification longitude and latitude (OGC:CRS84).
+    code = geo.known_code(name, declared["crs"]) if "crs" in declared else geo.WGS84
+    covering = declared.get("covering", {}).get("bbox", {}).get("xmin", [None])[0]
+    return column, code == geo.WGS84, covering if covering in schema.names else None
+
+
+def _primary(name: str, described: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        metadata = json.loads(described)
+        column = str(metadata["primary_column"])
+        return column, dict(metadata["columns"][column])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SchemaError(
+            name, [f"its GeoParquet metadata is damaged ({error!r})"], WAY_OUT
+        ) from error
+
+
+def lay(reading: Reading, kept: pa.Schema) -> Laid:
+    """
+    Tell how GeoParquet holds the rows of a file.
+
+    Parameters
+    ----------
+    reading
+        The file.
+    kept
+        Those of its columns that are written.
+
+    Returns
+    -------
+    laid
+        With a column of points, and one of their extents unless the file has one or uses its name.
+    """
+    schema, makes_points = kept, reading.geometry is None
+    if reading.geometry is not None and reading.geometry not in kept.names:
+        schema = kept.append(reading.schema.field(reading.geometry))
+    if makes_points:
+        schema = schema.append(pa.field(_GEOMETRY, pa.binary()))
+    column = reading.geometry or _GEOMETRY
+    names = [name for name in schema.names if name != _GEOMETRY or not makes_points]
+    is_covered = reading.covering in schema.names or COVERING in schema.names
+    schema = _described(schema, column, reading)
+    if not is_covered:
+        schema = _with_covering(schema, column)
+
+    def columns(batch: pa.RecordBatch, axes: Axes) -> list[pa.Array]:
+        own = [batch.column(name) for name in names]
+        made = [wkb_points(*axes)] if makes_points else []
+        return [*own, *made, *([] if is_covered else [_extents(axes)])]
+
+    return Laid(schema=schema, columns=columns, geometry=column)
+
+
+def _described(schema: pa.Schema, column: str, reading: Reading) -> pa.Schema:
+    """Return the schema with GeoParquet's metadata, which a file of another kind has not."""
+    held = reading.schema.metadata or {}
+    if b"geo" in held:
+        return schema.with_metadata(held)
+    described: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Point"]}
+    if not reading.is_degrees:  # by the specification they are taken for degrees otherwise
+        described["crs"] = geo.bng_projjson()
+    told = {"version": _COVERING_SINCE, "primary_column": column, "columns": {column: described}}
+    return schema.with_metadata({b"geo": json.dumps(told).encode()})
+
+
+def _with_covering(schema: pa.Schema, geometry: str) -> pa.Schema:
+    told = json.loads(schema.metadata[b"geo"])
+    described = told["columns"][geometry]
+    described["covering"] = {"bbox": {side: [COVERING, side] for side in _SIDES}}
+    told["version"] = max(str(told.get("version", "")), _COVERING_SINCE)
+    extents = pa.field(COVERING, pa.struct([(side, pa.float32()) for side in _SIDES]))
+    metadata = {**schema.metadata, b"geo": json.dumps(told).encode()}
+    return pa.schema([*schema, extents], metadata=metadata)
+
+
+def _extents(axes: Axes) -> pa.Array:
+    """Return the extents of points in single precision, rounded outwards; null without a place."""
+    least, greatest = zip(*map(_singles_round, axes), strict=True)
+    sides = [pa.array(side) for side in (*least, *greatest)]
+    missing = pa.array(np.isnan(axes[0]) | np.isnan(axes[1]))
+    return pa.StructArray.from_arrays(sides, names=_SIDES, mask=missing)
+
+
+def _singles_round(axis: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the nearest numbers in single precision that are not above, and not below."""
+    least = axis.astype(np.float32)
+    greatest = least.copy()
+    np.nextafter(least, np.float32(-np.inf), out=least, where=least > axis)
+    np.nextafter(greatest, np.float32(np.inf), out=greatest, where=greatest < axis)
+    return least, greatest
+
+
+def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> None:
+    """
+    Write rows, each piece as a row group.
+
+    Parameters
+    ----------
+    path
+        New file.
+    laid
+        With their schema.
+    batches
+        The rows.
+    """
+    with parquet.ParquetWriter(path, laid.schema, use_dictionary=repeated(laid.schema)) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def repeated(schema: pa.Schema) -> list[str]:
+    """
+    Name the columns whose values repeat, which are written once and numbered.
+
+    Parameters
+    ----------
+    schema
+        Of the file.
+
+    Returns
+    -------
+    names
+        To look for words in numbers and geometry, which hardly repeat, costs more than all else.
+    """
+    repeats = (pa.types.is_dictionary, pa.types.is_string, pa.types.is_large_string)
+    worded = [field.name for field in schema if any(is_it(field.type) for is_it in repeats)]
+    return [*worded, "sinkhole_uncertainty_m", "n_features"]

@@ -1,0 +1,118 @@
+"""What stands beside a result: what it was made of, by what, and how to tell it from another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from sinkwatch import __version__
+from sinkwatch.bulk import prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sinkwatch.bulk.request import Basis, BulkReport, Request
+
+
+def beside(target: Path) -> Path:
+    """
+    Name the manifest of a file.
+
+    Parameters
+    ----------
+    target
+        The result.
+
+    Returns
+    -------
+    path
+        Beside it.
+    """
+    return target.with_name(f"{target.name}.manifest.json")
+
+
+def described(path: Path) -> dict[str, Any]:
+    """
+    Describe a file so that another can be told from it.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    described
+        Its name, size in bytes and SHA-256.
+    """
+    with path.open("rb") as file:
+        summed = hashlib.file_digest(file, "sha256")
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": summed.hexdigest()}
+
+
+def asked(basis: Basis, request: Request) -> dict[str, Any]:
+    """
+    Tell what decides the answers beside the rows themselves.
+
+    Parameters
+    ----------
+    basis
+        What rows are assessed by.
+    request
+        What was asked for.
+
+    Returns
+    -------
+    asked
+        Version, digest of the layers, and options.
+    """
+    return {
+        "sinkwatch": __version__,
+        "layers_sha256": prepared.digest(basis.hazard),
+        "editions": list(basis.editions),
+        "rings_m": basis.hazard.rings_m.tolist(),
+        "uncertainty_m": request.uncertainty_m,
+        "columns": None if request.columns is None else list(request.columns),
+        "only_flagged": request.only_flagged,
+        "flag_within_m": basis.flag_within_m,
+        "layer": request.layer,
+    }
+
+
+def told(
+    how: dict[str, Any],
+    source: dict[str, Any],
+    written: Sequence[dict[str, Any]],
+    report: BulkReport,
+) -> str:
+    """
+    Write a manifest; the same work gives the same text.
+
+    Parameters
+    ----------
+    how
+        What `asked` returned.
+    source
+        The file that was read, as `described`.
+    written
+        The files that were written.
+    report
+        Counts.
+
+    Returns
+    -------
+    text
+        JSON.
+    """
+    content = {
+        **how,
+        "input": source,
+        "output": list(written),
+        "rows": report.n_rows,
+        "written": report.n_written,
+        "unplaced": report.n_unplaced,
+        "bands": {band.key: n for band, n in report.bands.items()},
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,333 @@
+"""A result in parts: each is whole or not there, so that what was killed goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from sinkwatch import grid
+from sinkwatch.bulk import formats, manifest, pieces, prepared, stream
+from sinkwatch.bulk.formats import geoparquet
+from sinkwatch.bulk.store import Store
+from sinkwatch.errors import ConfigError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sinkwatch.bulk.request import Basis, BulkReport, Request
+
+PART_ROWS: Final = 100_000
+"""Rows in a part at most: few enough that one is soon made again, many enough to be read fast."""
+
+PLAN: Final = "_plan.json"
+"""What parts are made of, while not all of them are there."""
+
+MANIFEST: Final = "_manifest.json"
+"""What they were made of, when all of them are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """
+    Some rows of the source, one after another.
+
+    Attributes
+    ----------
+    name
+        Of the file that they come to be.
+    batch
+        The rows; None if that file is there already.
+    """
+
+    name: str
+    batch: pa.RecordBatch | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """
+    A part that is there.
+
+    Attributes
+    ----------
+    described
+        Name, size in bytes and SHA-256.
+    noticed
+        Counts of the rows read for it.
+    """
+
+    described: dict[str, Any]
+    noticed: pieces.Noticed
+
+
+def assess_in_parts(
+    basis: Basis,
+    request: Request,
+    *,
+    kept: Path | None,
+    progress: Callable[[int, int | None], None],
+) -> BulkReport:
+    """
+    Assess every row of a file, and write a folder of GeoParquet.
+
+    Parameters
+    ----------
+    basis
+        What rows are assessed by.
+    request
+        What is asked for; parts that are there and belong to it are not made again.
+    kept
+        Folder in which prepared layers are kept for the next time; None to keep none.
+    progress
+        Told after each part.
+
+    Returns
+    -------
+    report
+        Rows, and rows in each band.
+
+    Raises
+    ------
+    ConfigError
+        If the folder is there and does not belong to this request.
+    SchemaError
+        If the file cannot be read to its end, has no positions, or its axes look exchanged.
+    """
+    store = Store.at(str(request.target))
+    plan = planned(basis, request)
+    there = begun(store, plan, overwrite=request.overwrite)
+    with formats.of(request.source, formats.SOURCES).read(request) as reading:
+        n_rows = grid.MOST_SQUARES if reading.n_rows is None else reading.n_rows
+        asking = pieces.Asking(
+            basis=basis,
+            indexed=prepared.index(basis.hazard, kept, n_rows),
+            reading=reading,
+            laid=pieces.laid_out(formats.TARGETS[".parquet"], reading, request),
+            request=request,
+        )
+        done: list[Done] = []
+        noticed = pieces.Noticed()
+        try:
+            for each in stream.in_turn(partial(made, asking, store), _cut(asking, there)):
+                done.append(each)
+                noticed += each.noticed
+                noticed.check(reading.name)
+                progress(noticed.n_rows, reading.n_rows)
+            report = noticed.complete(reading.name).report
+        except SchemaError:
+            clear(store)  # which says that nothing was written
+            raise
+    finish(store, plan, manifest.described(request.source), done, report)
+    return report
+
+
+def planned(basis: Basis, request: Request) -> dict[str, Any]:
+    """
+    Tell what parts are made of: those of another plan do not belong together.
+
+    Parameters
+    ----------
+    basis, request
+        The work.
+
+    Returns
+    -------
+    plan
+        To be compared; the source by size and time of last change, which costs nothing.
+    """
+    status = request.source.stat()
+    source = {
+        "name": request.source.name,
+        "bytes": status.st_size,
+        "changed_ns": status.st_mtime_ns,
+    }
+    return {**manifest.asked(basis, request), "input": source, "part_rows": PART_ROWS}
+
+
+def begun(store: Store, plan: dict[str, Any], *, overwrite: bool) -> frozenset[str]:
+    """
+    Begin a folder, or go on with one.
+
+    Parameters
+    ----------
+    store
+        The folder.
+    plan
+        What its parts are to be made of.
+    overwrite
+        Whether parts of another plan may be removed.
+
+    Returns
+    -------
+    there
+        Names of parts that belong to the plan and are there.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds anything else.
+    """
+    names = store.names()
+    held = json.loads(store.read_bytes(PLAN)) if PLAN in names else None
+    if held == plan:
+        return frozenset(name for name in names if _is_part(name))
+    if names and not overwrite:
+        rule = "is there already, and is not this work half done"
+        raise ConfigError(store.path, rule, "Name another folder, or add --overwrite")
+    clear(store)
+    if left := store.names():
+        rule = f"holds what sinkwatch has not written: {', '.join(left[:3])}"
+        raise ConfigError(store.path, rule, "Name an empty folder")
+    store.make()
+    store.write_bytes(PLAN, json.dumps(plan, indent=2).encode())
+    return frozenset()
+
+
+def _is_part(name: str) -> bool:
+    return name.startswith("part-") and name.endswith(".parquet")
+
+
+def clear(store: Store) -> None:
+    """
+    Remove what was written for a request, and nothing else.
+
+    Parameters
+    ----------
+    store
+        The folder.
+    """
+    ours = (PLAN, MANIFEST)
+    for name in store.names():
+        if name in ours or _is_part(name.removeprefix("_")) or name.removeprefix("_part-") in ours:
+            store.remove(name)
+
+
+def part_name(first_row: int) -> str:
+    """
+    Name a part.
+
+    Parameters
+    ----------
+    first_row
+        Number of its first row in the source, from 0.
+
+    Returns
+    -------
+    name
+        Such that the order of names is that of rows.
+    """
+    return f"part-{first_row:012}.parquet"
+
+
+def _cut(asking: pieces.Asking, there: frozenset[str]) -> Iterator[Part]:
+    """Read the source in parts; what is there already is not decoded where that can be told."""
+    source, columns = asking.request.source, asking.request.columns
+    if source.suffix.lower() == ".parquet":
+        with parquet.ParquetFile(source) as file:
+            for number in range(file.num_row_groups):
+                yield from cut_group(file, columns, number, there)
+        return
+    first_row = 0
+    for batch in asking.reading.batches:
+        name = part_name(first_row)
+        yield Part(name=name, batch=None if name in there else batch)
+        first_row += batch.num_rows
+
+
+def cut_group(
+    file: parquet.ParquetFile,
+    columns: tuple[str, ...] | None,
+    number: int,
+    there: frozenset[str],
+) -> Iterator[Part]:
+    """
+    Read one row group of a GeoParquet file in parts.
+
+    Parameters
+    ----------
+    file
+        The file.
+    columns
+        Those that are written; None for all.
+    number
+        Of the row group.
+    there
+        Names of parts that need not be made.
+
+    Yields
+    ------
+    part
+        At most `PART_ROWS` rows.
+    """
+    sizes = [file.metadata.row_group(each).num_rows for each in range(number + 1)]
+    first_row, end = list(pairwise([0, *accumulate(sizes)]))[-1]
+    names = [part_name(row) for row in range(first_row, end, PART_ROWS)]
+    if there.issuperset(names):
+        yield from (Part(name=name, batch=None) for name in names)
+        return
+    read = geoparquet.reading("", file, columns, row_groups=[number], batch_size=PART_ROWS)
+    for name, batch in zip(names, read.batches, strict=True):
+        yield Part(name=name, batch=None if name in there else batch)
+
+
+def made(asking: pieces.Asking, store: Store, part: Part) -> Done:
+    """
+    Assess one part and write it, unless it is there.
+
+    Parameters
+    ----------
+    asking
+        What is the same for all parts.
+    store
+        The folder.
+    part
+        The rows.
+
+    Returns
+    -------
+    done
+        What was written.
+    """
+    if part.batch is None:
+        described, said = store.described(part.name)
+        return Done(described=described, noticed=pieces.Noticed.of(said))
+    piece = pieces.assessed(asking, part.batch)
+    described = store.write(part.name, piece.batch, piece.noticed.said)
+    return Done(described=described, noticed=piece.noticed)
+
+
+def finish(
+    store: Store,
+    plan: dict[str, Any],
+    source: dict[str, Any],
+    done: list[Done],
+    report: BulkReport,
+) -> None:
+    """
+    Say that all parts are there.
+
+    Parameters
+    ----------
+    store
+        The folder.
+    plan
+        What they were made of.
+    source
+        The file that was read, as `manifest.described`.
+    done
+        The parts.
+    report
+        Counts.
+    """
+    how = {name: value for name, value in plan.items() if name not in ("input", "part_rows")}
+    told = manifest.told(how, source, [each.described for each in done], report)
+    store.write_bytes(MANIFEST, told.encode())
+    store.remove(PLAN)

@@ -1,0 +1,176 @@
+"""Layers and their index as arrays on the disk, by their content: mapped, not made, next time."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import shapely
+
+from sinkwatch import assess, grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_KEPT: Final = 3
+"""How many prepared layers are kept: those in use and the ones before them."""
+
+_NAME_LENGTH: Final = 16  # hexadecimal digits of a SHA-256 that a folder is named by
+_SHAPES: Final = "zone_geometry"
+_LISTS: Final = ("touched", "near", "records")
+_TABLES: Final = ("row", "ground", "known_m", "raised")
+
+
+def digest(hazard: assess.Hazard) -> str:
+    """
+    Return what stands for all that the assessment rests on.
+
+    Parameters
+    ----------
+    hazard
+        What `assess.prepare` returns.
+
+    Returns
+    -------
+    digest
+        SHA-256, hexadecimal: another one if any number, shape or id differs.
+    """
+    summed = hashlib.sha256()
+    for name, array in sorted(_arrays(hazard).items()):
+        summed.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        summed.update(np.ascontiguousarray(array).data)
+    return summed.hexdigest()
+
+
+def index(hazard: assess.Hazard, folder: Path | None, n_places: int) -> assess.Index:
+    """
+    Return the index of layers: mapped into memory if one is kept, else made and kept.
+
+    Parameters
+    ----------
+    hazard
+        What `assess.prepare` returns.
+    folder
+        Where prepared layers are kept, one folder for each; None to keep none.
+    n_places
+        About how many places will be asked about.
+
+    Returns
+    -------
+    index
+        For `assess.points`.
+    """
+    squares = assess.squares_over(hazard, n_places)
+    if folder is None:
+        return assess.index(hazard, squares)
+    place = folder / f"{digest(hazard)[:_NAME_LENGTH]}-{squares.n_squares}"
+    try:
+        return load(place)
+    except (OSError, ValueError, KeyError):  # absent, or damaged: made anew
+        made = assess.index(hazard, squares)
+        with contextlib.suppress(OSError):  # what cannot be kept is made again the next time
+            _keep(place, made)
+        return made
+
+
+def _keep(place: Path, made: assess.Index) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".") as part:
+        save(Path(part), made)
+        if place.exists():
+            shutil.rmtree(place)
+        Path(part).rename(place)
+        Path(part).mkdir()  # which the context then takes away
+    held = sorted(
+        (each for each in place.parent.iterdir() if each.is_dir()),
+        key=lambda each: each.stat().st_mtime,
+    )
+    for old in held[:-MOST_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def save(folder: Path, made: assess.Index) -> None:
+    """
+    Write layers and their index.
+
+    Parameters
+    ----------
+    folder
+        An empty one.
+    made
+        What `assess.index` returns.
+    """
+    arrays = _arrays(made.hazard) | {name: getattr(made, name) for name in _TABLES}
+    for name in _LISTS:
+        lists = getattr(made, name)
+        arrays |= {f"{name}.start": lists.start, f"{name}.item": lists.item}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    squares = made.squares
+    told = {each.name: getattr(squares, each.name) for each in fields(squares)}
+    (folder / "squares.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def load(folder: Path) -> assess.Index:
+    """
+    Map layers and their index into memory.
+
+    Parameters
+    ----------
+    folder
+        What `save` has written.
+
+    Returns
+    -------
+    index
+        With the layers it is of.
+
+    Raises
+    ------
+    OSError
+        If it is not there.
+    ValueError
+        If it is damaged.
+    """
+    told = json.loads((folder / "squares.json").read_text(encoding="utf-8"))
+
+    def held(name: str) -> NDArray[Any]:
+        mapped: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return mapped
+
+    names = [each.name for each in fields(assess.Hazard) if each.name != _SHAPES]
+    arrays: dict[str, Any] = {name: held(name) for name in names}
+    for name in ("zone_ids", "sinkhole_ids"):
+        arrays[name] = arrays[name].astype(object)
+    arrays[_SHAPES] = _unpacked(held(_SHAPES), held(f"{_SHAPES}.ends"))
+    hazard = assess.Hazard(**arrays)
+    assess.make_ready(hazard)
+    parts: dict[str, Any] = {name: held(name) for name in _TABLES}
+    for name in _LISTS:
+        parts[name] = grid.Lists(start=held(f"{name}.start"), item=held(f"{name}.item"))
+    return assess.Index(hazard=hazard, squares=grid.Grid(**told), **parts)
+
+
+def _arrays(hazard: assess.Hazard) -> dict[str, NDArray[Any]]:
+    """Return layers as arrays of numbers and text; shapes as WKB, end to end."""
+    arrays = {each.name: getattr(hazard, each.name) for each in fields(hazard)}
+    written = shapely.to_wkb(arrays.pop(_SHAPES))
+    ends = np.cumsum([len(each) for each in written], dtype=np.int64)
+    for name in ("zone_ids", "sinkhole_ids"):
+        arrays[name] = arrays[name].astype(str)
+    packed = np.frombuffer(b"".join(written), dtype=np.uint8)
+    return arrays | {_SHAPES: packed, f"{_SHAPES}.ends": ends}
+
+
+def _unpacked(packed: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.object_]:
+    starts = [0, *ends[:-1].tolist()]
+    held = packed.tobytes()
+    pieces = [held[start:end] for start, end in zip(starts, ends.tolist(), strict=True)]
+    return np.asarray(shapely.from_wkb(np.array(pieces, dtype=object)), dtype=object)

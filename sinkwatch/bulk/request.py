@@ -1,0 +1,89 @@
+"""What one bulk assessment is asked for, and what it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sinkwatch import assess
+    from sinkwatch.model import Band, Bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """
+    What rows are assessed by.
+
+    Attributes
+    ----------
+    hazard
+        What `assess.prepare` returns.
+    bounds
+        The area's bounds, EPSG:27700, by which exchanged axes are noticed.
+    flag_within_m
+        A place this close to a counted record is flagged whatever its band, metres.
+    editions
+        What the assessment rests on, a sentence for each source.
+    """
+
+    hazard: assess.Hazard
+    bounds: Bounds
+    flag_within_m: float = 250.0
+    editions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    One bulk assessment.
+
+    Attributes
+    ----------
+    source
+        File to read: CSV, GeoParquet, GeoPackage, FlatGeobuf, or the zip of OS Open UPRN.
+    target
+        File to write, of any of these kinds but the last; or a folder, for GeoParquet in parts.
+    uncertainty_m
+        How well a position is known where the row does not say, metres.
+    columns
+        Those of the source's columns that are written; None for all.
+    only_flagged
+        Whether rows that are not flagged are left out.
+    layer
+        Which layer of a GeoPackage; None where it has only one.
+    overwrite
+        Whether what stands at the target may be replaced.
+    """
+
+    source: Path
+    target: Path
+    uncertainty_m: float = 10.0
+    columns: tuple[str, ...] | None = None
+    only_flagged: bool = False
+    layer: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkReport:
+    """
+    What one bulk assessment did.
+
+    Attributes
+    ----------
+    n_rows
+        Rows read.
+    n_written
+        Rows written: all of them, or those that are flagged.
+    n_unplaced
+        Rows without a usable position: kept, not assessed.
+    bands
+        Rows read in each band.
+    """
+
+    n_rows: int
+    n_written: int
+    n_unplaced: int
+    bands: dict[Band, int]

@@ -1,0 +1,199 @@
+"""A folder here or in object storage, where a file is whole or not there under its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+from pyarrow import fs, parquet
+
+from sinkwatch.bulk.formats import geoparquet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENDING: Final = ".parquet"
+_HALFWAY: Final = "_part-"  # readers of folders pass over names that begin with a line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """
+    A folder.
+
+    Attributes
+    ----------
+    files
+        The system of files that it is in.
+    path
+        Its place there.
+    """
+
+    files: fs.FileSystem
+    path: str
+
+    @classmethod
+    def at(cls, place: str) -> Store:
+        """
+        Find a folder by its path or address.
+
+        Parameters
+        ----------
+        place
+            A path, or an address such as `s3://bucket/folder`.
+
+        Returns
+        -------
+        store
+            There or not.
+        """
+        files, path = located(place)
+        return cls(files=files, path=path.rstrip("/"))
+
+    def make(self) -> None:
+        """Make the folder if it is not there."""
+        self.files.create_dir(self.path, recursive=True)
+
+    def names(self) -> list[str]:
+        """Return the names of all files in it, in order; none if it is not there."""
+        chosen = fs.FileSelector(self.path, allow_not_found=True)
+        return sorted(info.base_name for info in self.files.get_file_info(chosen))
+
+    def place(self, name: str) -> str:
+        """
+        Tell where a file of it stands.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+
+        Returns
+        -------
+        place
+            In the system of files.
+        """
+        return f"{self.path}/{name}"
+
+    def write(self, name: str, batch: pa.RecordBatch, said: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Write one part, whole or not at all.
+
+        Parameters
+        ----------
+        name
+            Of the part.
+        batch
+            Its rows.
+        said
+            What is kept with them, for who finds the part done.
+
+        Returns
+        -------
+        described
+            Name, size in bytes and SHA-256.
+        """
+        sink = pa.BufferOutputStream()
+        schema = batch.schema
+        with parquet.ParquetWriter(
+            sink, schema, use_dictionary=geoparquet.repeated(schema)
+        ) as writer:
+            writer.write_batch(batch)
+            writer.add_key_value_metadata({_SAID: json.dumps(said)})
+        content = sink.getvalue()
+        self.write_bytes(name, content)
+        return _described(name, content)
+
+    def write_bytes(self, name: str, content: bytes | pa.Buffer) -> None:
+        """
+        Write a file, whole or not at all.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+        content
+            Its bytes.
+        """
+        halfway = self.place(f"{_HALFWAY}{name}")
+        with self.files.open_output_stream(halfway) as stream:
+            stream.write(content)
+        self.files.move(halfway, self.place(name))
+
+    def read_bytes(self, name: str) -> bytes:
+        """
+        Read a file.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+
+        Returns
+        -------
+        content
+            Its bytes.
+        """
+        with self.files.open_input_stream(self.place(name)) as stream:
+            content: bytes = stream.read()
+            return content
+
+    def described(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """
+        Describe a part that is there.
+
+        Parameters
+        ----------
+        name
+            Of the part.
+
+        Returns
+        -------
+        described, said
+            As `write` returned, and as it was told.
+        """
+        content = self.read_bytes(name)
+        held = parquet.ParquetFile(pa.BufferReader(content)).metadata.metadata
+        return _described(name, content), json.loads(held[_SAID.encode()])
+
+    def remove(self, name: str) -> None:
+        """
+        Remove a file.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+        """
+        self.files.delete_file(self.place(name))
+
+
+_SAID: Final = "sinkwatch"
+
+
+def _described(name: str, content: bytes | pa.Buffer) -> dict[str, Any]:
+    summed = hashlib.sha256(memoryview(content)).hexdigest()
+    return {"name": name, "bytes": len(memoryview(content)), "sha256": summed}
+
+
+def located(place: str) -> tuple[fs.FileSystem, str]:
+    """
+    Find the system of files that a path or address belongs to.
+
+    Parameters
+    ----------
+    place
+        A path on this machine, or an address.
+
+    Returns
+    -------
+    files, path
+        The system, and the path there.
+    """
+    if "://" not in place:
+        return fs.LocalFileSystem(), place
+    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(place)
+    return found

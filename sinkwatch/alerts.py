@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -23,6 +24,7 @@ from sinkwatch.model import (
     Subscriber,
     SubscriberId,
     Subscription,
+    Subscriptions,
     Topic,
 )
 
@@ -48,6 +50,8 @@ _FOLLOW_UPS: Final = frozenset({EventKind.APPLICATION_CHANGED})
 
 _ONLY_TO_THE_TOLD: Final = frozenset({EventKind.APPLICATION_UNLISTED, EventKind.RETRACTED})
 
+_TO_THE_TOLD: Final = _FOLLOW_UPS | _ONLY_TO_THE_TOLD | CORRECTIONS
+
 _OWN_BAND: Final = EventKind.BAND_CHANGED
 
 _DECISIONS: Final = frozenset(
@@ -64,6 +68,9 @@ _RECORDS: Final = frozenset(
 _PEOPLE_AT_ONCE: Final = 2_000
 """Subscribers matched together: in a town, each may be near thousands of applications."""
 
+_PAIRS_AT_ONCE: Final = 2_000_000
+"""So few subscribers are matched together that those who ask of all that is not mapped fit in."""
+
 _BIT: Final = {topic: 1 << place for place, topic in enumerate(Topic)}
 
 _Integers = NDArray[np.int64]
@@ -72,17 +79,19 @@ Told = Mapping[tuple[SubscriberId, str], date]
 """When each subscriber was last told of each subject, Europe/London."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Audience:
     """
     All subscribers, ready to be asked about any number of events.
 
     Attributes
     ----------
-    subscribers
-        By id.
+    ids
+        Of each subscriber, ascending, shape (n_subscribers,).
     owner
-        Index of the subscriber of each place, shape (n_places,).
+        Index of the subscriber of each place, ascending, shape (n_places,).
+    postcodes
+        Of each place, shape (n_places,).
     centres
         Easting and northing of each place, metres, EPSG:27700, shape (n_places, 2).
     radius_m
@@ -91,37 +100,122 @@ class Audience:
         What is heard of there, a bit for each topic, shape (n_places,).
     """
 
-    subscribers: tuple[Subscriber, ...]
+    ids: NDArray[np.object_]
     owner: _Integers
+    postcodes: NDArray[np.object_]
     centres: NDArray[np.float64]
     radius_m: NDArray[np.float64]
     topics: _Integers
 
     @classmethod
-    def of(cls, subscribers: Iterable[Subscriber]) -> Audience:
+    def of(cls, subscriptions: Subscriptions) -> Audience:
         """
         Put subscribers in order once.
 
         Parameters
         ----------
-        subscribers
-            Confirmed ones.
+        subscriptions
+            Confirmed ones, in any order.
 
         Returns
         -------
         audience
             For `hearers`.
         """
-        people = tuple(sorted(subscribers, key=lambda one: one.subscriber_id))
-        places = [(index, place) for index, one in enumerate(people) for place in one.subscriptions]
-        centres = [(place.easting, place.northing) for _, place in places]
+        ids = sorted(set(subscriptions.owners))
+        index = {one: number for number, one in enumerate(ids)}
+        owner = np.array([index[one] for one in subscriptions.owners], dtype=np.int64)
+        by_owner = np.argsort(owner, kind="stable")
+        # So many places ask for so few sets of topics.
+        bits = {topics: _bits(topics) for topics in set(subscriptions.topics)}
+        topics = np.array([bits[topics] for topics in subscriptions.topics], dtype=np.int64)
+        centres = np.array([subscriptions.easting, subscriptions.northing], dtype=float)
         return cls(
-            subscribers=people,
-            owner=np.array([index for index, _ in places], dtype=np.int64),
-            centres=np.array(centres, dtype=float).reshape(-1, 2),
-            radius_m=np.array([place.radius_m for _, place in places], dtype=float),
-            topics=np.array([_bits(place.topics) for _, place in places], dtype=np.int64),
+            ids=np.array(ids, dtype=object),
+            owner=owner[by_owner],
+            postcodes=np.array(subscriptions.postcodes, dtype=object)[by_owner],
+            centres=centres.T[by_owner],
+            radius_m=np.array(subscriptions.radius_m, dtype=float)[by_owner],
+            topics=topics[by_owner],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class News:
+    """
+    What is to be told, ready for any number of subscribers.
+
+    Attributes
+    ----------
+    keys
+        Of the events that are news, ascending, shape (n_news,).
+    kinds, subjects
+        Of each, shape (n_news,).
+    centres
+        Easting and northing, metres, EPSG:27700; NaN if not mapped; shape (n_news, 2).
+    doubt_m
+        How well the distance from a postcode is known, metres, shape (n_news,).
+    topics
+        As bits: those of which one must be asked for (if none, nobody hears of it by place), and
+        those that must be asked for all; shape (n_news, 2).
+    """
+
+    keys: NDArray[np.object_]
+    kinds: Sequence[EventKind]
+    subjects: Sequence[str]
+    centres: NDArray[np.float64]
+    doubt_m: NDArray[np.float64]
+    topics: _Integers
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> News:
+        """
+        Put what is news in order once.
+
+        Parameters
+        ----------
+        events
+            What `events.events` returns.
+
+        Returns
+        -------
+        news
+            For `matches`.
+        """
+        by_key = {event.key: event for event in events if event.is_news}
+        keys = sorted(by_key)
+        news = [by_key[key] for key in keys]
+        # None becomes NaN.
+        centres = np.array([(one.easting, one.northing) for one in news], dtype=float)
+        doubt_m = np.array([one.position_uncertainty_m for one in news], dtype=float)
+        return cls(
+            keys=np.array(keys, dtype=object),
+            kinds=[one.kind for one in news],
+            subjects=[one.subject for one in news],
+            centres=centres.reshape(-1, 2),
+            doubt_m=np.hypot(doubt_m, POSTCODE_UNCERTAINTY_M),
+            topics=np.array([_topics(one) for one in news], dtype=np.int64).reshape(-1, 2),
+        )
+
+    def by_subject(self, kinds: AbstractSet[EventKind]) -> dict[str, list[int]]:
+        """
+        Find the news of some kinds.
+
+        Parameters
+        ----------
+        kinds
+            Which.
+
+        Returns
+        -------
+        numbers
+            Indices by subject.
+        """
+        found: dict[str, list[int]] = {}
+        for number, kind in enumerate(self.kinds):
+            if kind in kinds:
+                found.setdefault(self.subjects[number], []).append(number)
+        return found
 
 
 def hearers(
@@ -143,7 +237,7 @@ def hearers(
     audience
         Every subscriber.
     told
-        When each was last told of each subject.
+        When each was last told of each subject; needed for those of `follow_ups` only.
 
     Returns
     -------
@@ -151,30 +245,67 @@ def hearers(
         Subscriber and event key, each pair once, in order; to be gone through once, since in a
         town there may be millions.
     """
-    by_key = {event.key: event for event in events if event.is_news}
-    news = [by_key[key] for key in sorted(by_key)]
-    wherever = [
-        _pairs(_own_bands(news, audience), len(news)),
-        _pairs(_followed(news, told, audience), len(news)),
-    ]
-    return _in_order(news, audience, np.sort(np.concatenate(wherever)))
+    news = News.of(events)
+    named = (
+        zip(audience.ids[who].tolist(), news.keys[what].tolist(), strict=True)
+        for who, what in matches(news, audience, told)
+    )
+    return itertools.chain.from_iterable(named)
 
 
-def _in_order(
-    news: Sequence[Event], audience: Audience, wherever: _Integers
-) -> Iterator[tuple[SubscriberId, str]]:
-    """Join what is heard by place with what is heard wherever it lies, some people at a time."""
-    nearby = _Map.of(news)
-    ids = np.array([one.subscriber_id for one in audience.subscribers], dtype=object)
-    keys = np.array([event.key for event in news], dtype=object)
-    for start in range(0, len(ids), _PEOPLE_AT_ONCE):
-        people = np.array([start, start + _PEOPLE_AT_ONCE])
+def matches(news: News, audience: Audience, told: Told) -> Iterator[tuple[_Integers, _Integers]]:
+    """
+    Decide who must hear of what, as `hearers` does, by number.
+
+    Parameters
+    ----------
+    news
+        What there is.
+    audience
+        Every subscriber.
+    told
+        As in `hearers`.
+
+    Yields
+    ------
+    who, what
+        Indices of subscribers and of news, shape (n,): each pair once, in order, for some
+        subscribers at a time.
+    """
+    n_news = len(news.keys)
+    if not n_news:
+        return
+    nearby, nowhere = _Mapped.of(news), _Unmapped.of(news)
+    wherever = np.sort(
+        np.concatenate([_own_bands(news, audience), _followed(news, told, audience)])
+    )
+    step = max(1, min(_PEOPLE_AT_ONCE, _PAIRS_AT_ONCE // max(1, len(nowhere.number))))
+    for start in range(0, len(audience.ids), step):
+        people = np.array([start, start + step])
         some = slice(*np.searchsorted(audience.owner, people).tolist())
-        rest = slice(*np.searchsorted(wherever, people * len(news)).tolist())
-        by_place = [nearby.pairs(audience, some), *_unmapped(news, audience, some)]
-        pairs = _each_once(np.concatenate([*by_place, wherever[rest]]))
-        who, what = np.divmod(pairs, max(1, len(news)))
-        yield from zip(ids[who], keys[what], strict=True)
+        rest = slice(*np.searchsorted(wherever, people * n_news).tolist())
+        found = [
+            who * n_news + what
+            for who, what in (nearby.pairs(audience, some), nowhere.pairs(audience, some))
+        ]
+        yield np.divmod(_each_once(np.concatenate([*found, wherever[rest]])), n_news)
+
+
+def follow_ups(events: Iterable[Event]) -> frozenset[str]:
+    """
+    Return of what it matters who was told before.
+
+    Parameters
+    ----------
+    events
+        Any.
+
+    Returns
+    -------
+    subjects
+        Of the events that go to those who were told, wherever they live.
+    """
+    return frozenset(event.subject for event in events if event.kind in _TO_THE_TOLD)
 
 
 def _each_once(pairs: _Integers) -> _Integers:
@@ -183,37 +314,24 @@ def _each_once(pairs: _Integers) -> _Integers:
     return in_order[np.diff(in_order, prepend=-1) > 0]
 
 
-def _pairs(found: Iterable[tuple[int, int]], n_news: int) -> _Integers:
-    """Write pairs of a subscriber's and an event's index as one number each."""
-    return np.array([who * n_news + what for who, what in found], dtype=np.int64)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class _Map:
-    """What is mapped and heard of by those near it: its index in the news, and where it may lie."""
+class _Mapped:
+    """What is heard of by those near it: its number in the news, and where it may lie."""
 
-    n_news: int
-    index: _Integers
+    number: _Integers
     centres: NDArray[np.float64]
     doubt_m: NDArray[np.float64]
     topics: _Integers
     tree: shapely.STRtree
 
     @classmethod
-    def of(cls, news: Sequence[Event]) -> _Map:
-        heard = [i for i, one in enumerate(news) if one.easting is not None and _topics(one)[0]]
-        centres = np.array([(news[i].easting, news[i].northing) for i in heard], dtype=float)
-        doubt_m = np.array([uncertainty_m(news[i]) for i in heard], dtype=float)
-        return cls(
-            n_news=len(news),
-            index=np.array(heard, dtype=np.int64),
-            centres=centres.reshape(-1, 2),
-            doubt_m=doubt_m,
-            topics=np.array([_topics(news[i]) for i in heard], dtype=np.int64).reshape(-1, 2),
-            tree=shapely.STRtree(_boxes(centres.reshape(-1, 2), doubt_m)),
-        )
+    def of(cls, news: News) -> _Mapped:
+        number = np.flatnonzero(~np.isnan(news.centres[:, 0]) & (news.topics[:, 0] != 0))
+        centres, doubt_m = news.centres[number], news.doubt_m[number]
+        tree = shapely.STRtree(_boxes(centres, doubt_m))
+        return cls(number, centres, doubt_m, news.topics[number], tree)
 
-    def pairs(self, audience: Audience, some: slice) -> _Integers:
+    def pairs(self, audience: Audience, some: slice) -> tuple[_Integers, _Integers]:
         """Return who has one of some places near what; perhaps more than once."""
         centres, radius_m = audience.centres[some], audience.radius_m[some]
         place, event = self.tree.query(_boxes(centres, radius_m))
@@ -223,9 +341,7 @@ class _Map:
         is_heard = np.hypot(east, north) - self.doubt_m[event] <= radius_m[place]
         asked, needed = (bits[event] for bits in self.topics.T)
         is_heard &= _is_wanted(audience.topics[some][place], asked, needed)
-        who, what = audience.owner[some][place[is_heard]], self.index[event[is_heard]]
-        pairs: _Integers = who * self.n_news + what
-        return pairs
+        return audience.owner[some][place[is_heard]], self.number[event[is_heard]]
 
 
 def _boxes(centres: NDArray[np.float64], reach_m: NDArray[np.float64]) -> NDArray[np.object_]:
@@ -234,36 +350,43 @@ def _boxes(centres: NDArray[np.float64], reach_m: NDArray[np.float64]) -> NDArra
     return np.asarray(shapely.box(least[:, 0], least[:, 1], most[:, 0], most[:, 1]))
 
 
-def _unmapped(news: Sequence[Event], audience: Audience, some: slice) -> Iterator[_Integers]:
-    for index, event in enumerate(news):
-        if event.easting is None:
-            is_wanted = _is_wanted(audience.topics[some], *_topics(event))
-            yield audience.owner[some][is_wanted] * len(news) + index
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unmapped:
+    """What is heard of by all who ask for such things: its number in the news."""
+
+    number: _Integers
+    topics: _Integers
+
+    @classmethod
+    def of(cls, news: News) -> _Unmapped:
+        number = np.flatnonzero(np.isnan(news.centres[:, 0]) & (news.topics[:, 0] != 0))
+        return cls(number, news.topics[number])
+
+    def pairs(self, audience: Audience, some: slice) -> tuple[_Integers, _Integers]:
+        """Return who asks for what at one of some places; perhaps more than once."""
+        asked, needed = self.topics.T
+        place, event = np.nonzero(_is_wanted(audience.topics[some][:, None], asked, needed))
+        return audience.owner[some][place], self.number[event]
 
 
-def _own_bands(news: Sequence[Event], audience: Audience) -> Iterator[tuple[int, int]]:
-    changed = _by_subject(news, {_OWN_BAND})
-    for who, subscriber in enumerate(audience.subscribers) if changed else ():
-        for place in subscriber.subscriptions:
-            yield from ((who, what) for what in changed.get(place.postcode, ()))
+def _own_bands(news: News, audience: Audience) -> _Integers:
+    """Return who lives where the band has changed: pairs of subscriber and news as one number."""
+    changed = news.by_subject({_OWN_BAND})
+    found = [
+        int(audience.owner[place]) * len(news.keys) + what
+        for place, postcode in enumerate(audience.postcodes if changed else ())
+        for what in changed.get(postcode, ())
+    ]
+    return np.array(found, dtype=np.int64)
 
 
-def _followed(news: Sequence[Event], told: Told, audience: Audience) -> Iterator[tuple[int, int]]:
-    followed = _by_subject(news, _FOLLOW_UPS | _ONLY_TO_THE_TOLD | CORRECTIONS)
-    if not followed:
-        return
-    present = {one.subscriber_id: who for who, one in enumerate(audience.subscribers)}
-    for subscriber, subject in told:
-        if subscriber in present:
-            yield from ((present[subscriber], what) for what in followed.get(subject, ()))
-
-
-def _by_subject(news: Sequence[Event], kinds: AbstractSet[EventKind]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for index, event in enumerate(news):
-        if event.kind in kinds:
-            found.setdefault(event.subject, []).append(index)
-    return found
+def _followed(news: News, told: Told, audience: Audience) -> _Integers:
+    """Return who was told of what has changed or was wrong, as `_own_bands` does."""
+    followed = news.by_subject(_TO_THE_TOLD)
+    pairs = [(who, what) for who, subject in told for what in followed.get(subject, ())]
+    present = {who: number for number, who in enumerate(audience.ids)} if pairs else {}
+    found = [present[who] * len(news.keys) + what for who, what in pairs if who in present]
+    return np.array(found, dtype=np.int64)
 
 
 def _bits(topics: Iterable[Topic]) -> int:

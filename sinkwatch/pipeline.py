@@ -341,13 +341,13 @@ def _tell(
 
     new = stored.record(connection, run_id, news, now)
     subscribers.move(connection, _centres(postcodes))
-    audience = alerts.Audience.of(subscribers.all_of(connection))
-    told = stored.heard(connection, {event.subject for event in new})
+    audience = alerts.Audience.of(subscribers.places(connection))
+    told = stored.heard(connection, alerts.follow_ups(new))
     before = stored.concerned_by_run(connection, now - _BRAKE_LOOKS_BACK)
     pairs = alerts.hearers(new, audience, told)
     subjects = {event.key: event.subject for event in new}
     n_concerned = stored.queue(connection, run_id, pairs, subjects, now)
-    rule = alerts.brake(n_concerned, len(audience.subscribers), before)
+    rule = alerts.brake(n_concerned, len(audience.ids), before)
     if rule:
         LOG.warning("run %d waits for approval: it concerns %d, %s", run_id, n_concerned, rule)
         brakes.pull(

@@ -42,6 +42,7 @@ from sinkwatch.model import (
     SubscriberId,
     Subscription,
     SubscriptionId,
+    Subscriptions,
     Topic,
     fingerprint,
 )
@@ -157,7 +158,7 @@ def _someone(place: Place, radius_m: float, topics: frozenset[Topic], now: datet
 
 def _told(someone: Subscriber, shown: Sequence[Event], now: datetime) -> Digest:
     """Return what of some events a subscriber would be told."""
-    pairs = alerts.hearers(shown, alerts.Audience.of((someone,)), {})
+    pairs = alerts.hearers(shown, alerts.Audience.of(Subscriptions.of((someone,))), {})
     keys = {key for _, key in pairs}
     told = [event for event in shown if event.key in keys]
     return alerts.digest(someone, MailKind.ALERT, told, {}, today=wording.london_date(now))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sinkwatch import alerts, wording
 from sinkwatch.errors import StoreError
-from sinkwatch.model import EventKind, fingerprint
+from sinkwatch.model import EventKind, Subscriptions, fingerprint
 from sinkwatch.store import alerts as stored
 from sinkwatch.store import runs, subscribers
 
@@ -59,7 +59,8 @@ def retract(services: Services, event_key: str, because: str) -> int:
         )
         stored.forget_waiting(connection, event_key)
         told = stored.told_of_event(connection, event_key)
-        audience = alerts.Audience.of(subscribers.some(connection, {who for who, _ in told}))
+        people = subscribers.some(connection, {who for who, _ in told})
+        audience = alerts.Audience.of(Subscriptions.of(people))
         run_id = runs.start(connection, now)
         new = stored.record(connection, run_id, [retracted], now)
         pairs = alerts.hearers(new, audience, told)

@@ -140,7 +140,7 @@ class Town:
         with self.store.begin() as connection:
             run_id = runs.start(connection, now)
             new = stored.record(connection, run_id, events or (near(),), now)
-            everyone = alerts.Audience.of(subscribers.all_of(connection))
+            everyone = alerts.Audience.of(subscribers.places(connection))
             heard = stored.heard(connection, {event.subject for event in new})
             pairs = alerts.hearers(new, everyone, heard)
             n = stored.queue(connection, run_id, pairs, {e.key: e.subject for e in new}, now)

@@ -22,6 +22,7 @@ from sinkwatch.model import (
     SubscriberId,
     Subscription,
     SubscriptionId,
+    Subscriptions,
     Topic,
 )
 
@@ -104,7 +105,7 @@ def heard(
     """Return who hears of which subject."""
     all_events = [events] if isinstance(events, Event) else events
     subjects = {event.key: event.subject for event in all_events}
-    pairs = alerts.hearers(all_events, alerts.Audience.of(people), told or {})
+    pairs = alerts.hearers(all_events, alerts.Audience.of(Subscriptions.of(people)), told or {})
     return [(who, subjects[key]) for who, key in pairs]
 
 
@@ -321,6 +322,26 @@ def test_more_people_than_are_matched_at_once_are_all_matched(
     ]
 
 
+def test_so_much_that_is_not_mapped_is_matched_with_a_few_people_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alerts, "_PAIRS_AT_ONCE", 4)
+    people = Subscriptions.of([a_subscriber(name) for name in "abcde"])
+    news = alerts.News.of([unmapped(subject="a1"), unmapped(subject="a2"), an_event(UNLISTED)])
+    found = list(alerts.matches(news, alerts.Audience.of(people), {}))
+    assert [len(who) for who, _ in found] == [4, 4, 2]
+
+
+def test_who_hears_of_what_is_had_by_number_too() -> None:
+    people = [a_subscriber("bob"), a_subscriber("ann", a_place("HG4 9ZZ", east_m=9_000.0))]
+    news = alerts.News.of([an_event(subject="b"), an_event(subject="a", is_news=False), unmapped()])
+    audience = alerts.Audience.of(Subscriptions.of(people))
+    assert audience.ids.tolist() == ["ann", "bob"]
+    assert news.keys.tolist() == ["application_new:a1:v1", "application_new:b:v1"]
+    (found,) = alerts.matches(news, audience, {})
+    assert [column.tolist() for column in found] == [[0, 1, 1], [0, 0, 1]]
+
+
 # ── One's own band ───────────────────────────────────────────────────────────────────────────
 
 
@@ -337,7 +358,7 @@ def test_two_changes_of_one_band_are_both_heard() -> None:
     events = [
         unmapped(EventKind.BAND_CHANGED, "HG4 1AA", version=version) for version in ("v1", "v2")
     ]
-    found = alerts.hearers(events, alerts.Audience.of([a_subscriber()]), {})
+    found = alerts.hearers(events, alerts.Audience.of(Subscriptions.of([a_subscriber()])), {})
     assert [key for _, key in found] == ["band_changed:HG4 1AA:v1", "band_changed:HG4 1AA:v2"]
 
 
@@ -375,6 +396,16 @@ def test_what_changes_or_corrects_follows_those_who_were_told_wherever_it_lies_n
     assert names(an_event(kind), *people) == ["ann"]
     assert names(an_event(kind), *people, told=told_of("a1", "bob", "cat")) == ["ann", "bob", "cat"]
     assert names(an_event(kind), *people, told=told_of("a1", "ann")) == ["ann"]
+
+
+def test_only_of_what_follows_people_need_one_know_who_was_told() -> None:
+    events = [an_event(kind, f"{kind}") for kind in EventKind]
+    follow = {CHANGED, UNLISTED, *alerts.CORRECTIONS}
+    assert alerts.follow_ups(events) == follow
+    everyone = told_of("a1", "ann")
+    for kind in EventKind:
+        far = an_event(kind, east_m=9_000.0)
+        assert bool(heard(far, a_subscriber(), told=everyone)) is (kind in follow)
 
 
 @pytest.mark.parametrize("kind", [NEW, *DECISIONS, EventKind.SINKHOLE_NEW])
@@ -483,7 +514,7 @@ def by_two_loops(
 def matched(
     events: list[Event], people: list[Subscriber], told: alerts.Told
 ) -> list[tuple[SubscriberId, str]]:
-    return list(alerts.hearers(events, alerts.Audience.of(people), told))
+    return list(alerts.hearers(events, alerts.Audience.of(Subscriptions.of(people)), told))
 
 
 @given(event_lists, people_lists, tellings)

@@ -457,7 +457,7 @@ def _found(
     today = wording.london_date(now)
     found = [one for one in events.events(changes, NOTES, PARAMETERS, today=today) if one.is_news]
     new = stored.record(connection, run_id, found, now)
-    audience = alerts.Audience.of(subscribers.all_of(connection))
+    audience = alerts.Audience.of(subscribers.places(connection))
     told = stored.told(connection, {event.subject for event in new})
     pairs = tuple(alerts.hearers(new, audience, told))
     stored.queue(connection, run_id, pairs, {event.key: event.subject for event in new}, now)

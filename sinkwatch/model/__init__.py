@@ -78,6 +78,7 @@ from sinkwatch.model.telling import (
     SubscriberId,
     Subscription,
     SubscriptionId,
+    Subscriptions,
     Topic,
     fingerprint,
 )
@@ -146,6 +147,7 @@ __all__ = [
     "SubscriberId",
     "Subscription",
     "SubscriptionId",
+    "Subscriptions",
     "Surroundings",
     "Topic",
     "Transition",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, NewType
@@ -271,6 +271,58 @@ class Subscriber:
     is_quiet_at_night: bool = False
     paused_until: date | None = None
     digested_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subscriptions:
+    """
+    Many people's subscriptions as columns of one length, for what looks at all of them at once.
+
+    Attributes
+    ----------
+    owners
+        Whose each is; in any order.
+    postcodes
+        Where they want to hear of.
+    radius_m
+        How far round each, metres.
+    easting, northing
+        The postcodes' centres, metres, EPSG:27700.
+    topics
+        What to hear of at each.
+    """
+
+    owners: Sequence[SubscriberId]
+    postcodes: Sequence[str]
+    radius_m: Sequence[float]
+    easting: Sequence[float]
+    northing: Sequence[float]
+    topics: Sequence[frozenset[Topic]]
+
+    @classmethod
+    def of(cls, subscribers: Iterable[Subscriber]) -> Subscriptions:
+        """
+        Gather those of people.
+
+        Parameters
+        ----------
+        subscribers
+            In any order.
+
+        Returns
+        -------
+        subscriptions
+            All of theirs.
+        """
+        pairs = [(one.subscriber_id, at) for one in subscribers for at in one.subscriptions]
+        return cls(
+            owners=[owner for owner, _ in pairs],
+            postcodes=[at.postcode for _, at in pairs],
+            radius_m=[at.radius_m for _, at in pairs],
+            easting=[at.easting for _, at in pairs],
+            northing=[at.northing for _, at in pairs],
+            topics=[at.topics for _, at in pairs],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Text,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from sinkwatch.errors import StoreError
@@ -16,6 +29,7 @@ from sinkwatch.model import (
     SubscriberId,
     Subscription,
     SubscriptionId,
+    Subscriptions,
     Topic,
 )
 from sinkwatch.store import claims, tables
@@ -257,6 +271,48 @@ def all_of(connection: Connection) -> tuple[Subscriber, ...]:
     return _people(connection, subscribers.c.subscriber_id.is_not(None))
 
 
+def places(connection: Connection) -> Subscriptions:
+    """
+    Return every place of everyone as columns: a country's in the time of a town's people.
+
+    Parameters
+    ----------
+    connection
+        Of any transaction.
+
+    Returns
+    -------
+    subscriptions
+        Those of `all_of`, in any order.
+    """
+    column = subscriptions.c
+    rows = connection.execute(
+        select(
+            column.subscriber_id,
+            column.postcode,
+            column.radius_m,
+            column.easting,
+            column.northing,
+            type_coerce(column.topics, Text),
+        )
+    )
+    columns: tuple[list[Any], ...] = ([], [], [], [], [], [])
+    for some_rows in rows.partitions(_ROWS_AT_ONCE):
+        for whole, values in zip(columns, zip(*some_rows, strict=True), strict=True):
+            whole.extend(values)
+    owners, postcodes, radius_m, easting, northing, written = columns
+    # So many places ask for so few sets of topics: each is read once.
+    topics = {text: frozenset(map(Topic, json.loads(text))) for text in set(written)}
+    return Subscriptions(
+        owners=owners,
+        postcodes=postcodes,
+        radius_m=radius_m,
+        easting=easting,
+        northing=northing,
+        topics=[topics[text] for text in written],
+    )
+
+
 def some(connection: Connection, ids: Collection[SubscriberId]) -> tuple[Subscriber, ...]:
     """
     Return people by id.
@@ -284,6 +340,7 @@ def some(connection: Connection, ids: Collection[SubscriberId]) -> tuple[Subscri
 
 
 _PART: Final = 500  # a statement has so many variables
+_ROWS_AT_ONCE: Final = 10_000
 
 
 def of_address(connection: Connection, email: str) -> Subscriber | None:

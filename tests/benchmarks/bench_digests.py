@@ -79,7 +79,7 @@ with services.store() as store:
             subscribers.add(connection, a_subscriber(number, *at), {})
         run_id = runs.start(connection, now)
         stored.record(connection, run_id, events, now)
-        audience = alerts.Audience.of(subscribers.all_of(connection))
+        audience = alerts.Audience.of(subscribers.places(connection))
         pairs = list(alerts.hearers(events, audience, {}))
         stored.queue(connection, run_id, pairs, {e.key: e.subject for e in events}, now)
         runs.finish(connection, run_id, now, "done", {})

@@ -103,7 +103,7 @@ def happen(store: Store, now: datetime) -> None:
         n_events = connection.execute(select(func.count()).select_from(tables.events))
         run_id = runs.start(connection, now)
         new = stored.record(connection, run_id, [an_event(n_events.scalar_one() + 1)], now)
-        audience = alerts.Audience.of(subscribers.all_of(connection))
+        audience = alerts.Audience.of(subscribers.places(connection))
         subjects = {event.key: event.subject for event in new}
         stored.queue(connection, run_id, alerts.hearers(new, audience, {}), subjects, now)
         runs.finish(connection, run_id, now, "done", {})

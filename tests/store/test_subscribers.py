@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from sinkwatch.model import (
     SubscriberId,
     Subscription,
     SubscriptionId,
+    Subscriptions,
     Topic,
 )
 from sinkwatch.store import Store, alerts, claims, outbox, signups, sqlite, subscribers, tables
@@ -49,6 +51,11 @@ def whole_traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
+def as_rows(columns: Subscriptions) -> list[tuple[object, ...]]:
+    values = zip(*(getattr(columns, field.name) for field in fields(columns)), strict=True)
+    return sorted(values, key=lambda row: row[:2])
+
+
 # ── People and their places ──────────────────────────────────────────────────────────────────
 
 
@@ -74,6 +81,21 @@ def test_people_come_in_order_of_id(store: Store, subscribed: Add) -> None:
     for subscriber_id in ("s2", "s3", "s1"):
         subscribed(subscriber_id)
     assert [one.subscriber_id for one in everyone(store)] == ["s1", "s2", "s3"]
+
+
+def test_every_place_is_had_as_columns_too(store: Store, subscribed: Add, a_place: Place) -> None:
+    home = a_place("home", radius_m=750.5, easting=431_600.25, topics=frozenset(Topic))
+    mother = a_place("mother", postcode="HG4 1AA", topics=frozenset())
+    people = [subscribed("s2", subscriptions=(mother, home)), subscribed("s1")]
+    with store.read() as connection:
+        columns = subscribers.places(connection)
+    assert as_rows(columns) == as_rows(Subscriptions.of(people))
+    assert len(columns.owners) == 3
+
+
+def test_where_nobody_is_subscribed_the_columns_are_empty(store: Store) -> None:
+    with store.read() as connection:
+        assert as_rows(subscribers.places(connection)) == []
 
 
 def test_some_are_found_by_id_and_who_is_gone_is_left_out(store: Store, subscribed: Add) -> None:

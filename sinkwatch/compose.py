@@ -253,12 +253,12 @@ def _sorted_by_kind(
     person: Subscriber, events: Sequence[Event], told: alerts.Told
 ) -> Iterator[tuple[MailKind, list[Event]]]:
     """Part what puts right something that was told from what is new."""
-    corrections = [
-        event
-        for event in events
-        if event.kind in alerts.CORRECTIONS and (person.subscriber_id, event.subject) in told
-    ]
-    news = [event for event in events if event not in corrections]
+    corrections: list[Event] = []
+    news: list[Event] = []
+    for event in events:
+        was_told = (person.subscriber_id, event.subject) in told
+        is_correction = event.kind in alerts.CORRECTIONS and was_told
+        (corrections if is_correction else news).append(event)
     is_at_once = person.frequency is Frequency.AT_ONCE
     if corrections:
         yield MailKind.CORRECTION, corrections

@@ -341,6 +341,8 @@ def _tell(
 
     new = stored.record(connection, run_id, news, now)
     subscribers.move(connection, _centres(postcodes))
+    if not new:  # as on most days: nobody need be read
+        return 0, ""
     audience = alerts.Audience.of(subscribers.places(connection))
     told = stored.heard(connection, alerts.follow_ups(new))
     before = stored.concerned_by_run(connection, now - _BRAKE_LOOKS_BACK)

@@ -132,7 +132,7 @@ class TestFirstRun:
 
 
 class TestOneApplication:
-    def test_is_told_once_then_its_change_once_and_then_no_more(
+    def test_is_told_once_then_each_change_once_wherever_it_lies_and_then_no_more(
         self, installation: Installation, planning: Callable[..., Path]
     ) -> None:
         services = installation(planning=[planning(ON_THE_MART)])
@@ -154,8 +154,12 @@ class TestOneApplication:
         assert len(mails(services)) == 2
         second = next(mail for mail in mails(services) if mail["Message-ID"] != first["Message-ID"])
         assert 'was "Awaiting decision" and is now "Refused"' in text_of(second)
+        # Who was told of it here hears too that it has moved away.
+        far = {"easting": "430000", "northing": "469000", "status": "Refused"}
+        planning({**ON_THE_MART, **far, "decided_on": "2026-11-20"})
+        assert pipeline.run(services).n_delivered == 1
         assert pipeline.run(services).n_delivered == 0
-        assert len(mails(services)) == 2
+        assert len(mails(services)) == 3
 
     def test_a_subscriber_far_away_hears_nothing(
         self, installation: Installation, planning: Callable[..., Path]

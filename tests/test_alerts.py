@@ -524,6 +524,27 @@ def test_the_tree_finds_what_two_plain_loops_find(
     assert matched(events, people, told) == by_two_loops(events, people, told)
 
 
+@given(
+    st.sampled_from([(3, 4, 5), (-5, 12, 13), (8, -15, 17), (-1, 0, 1), (0, 1, 1)]),
+    st.integers(75, 300),
+    st.sampled_from([(0.0, 100.0), (240.0, 260.0)]),
+)
+def test_the_edge_is_within_and_a_hair_beyond_it_is_not(
+    triple: tuple[int, int, int], metres: int, doubt_m: tuple[float, float]
+) -> None:
+    # Whole numbers, so that each distance is exact: east² + north² = away².
+    east_m, north_m, away_m = (side * metres * 5 for side in triple)
+    own_m, both_m = doubt_m
+    radius_m = away_m - both_m
+    event = an_event(east_m=east_m, northing=HOME[1] + north_m, position_uncertainty_m=own_m)
+    people = [
+        a_subscriber(name, a_place(radius_m=radius))
+        for name, radius in (("at", radius_m), ("beyond", math.nextafter(radius_m, 0.0)))
+    ]
+    assert matched([event], people, {}) == by_two_loops([event], people, {})
+    assert names(event, *people) == ["at"]
+
+
 @given(event_lists, people_lists, tellings, st.randoms(use_true_random=False))
 def test_neither_the_order_of_events_nor_that_of_people_matters(
     events: list[Event], people: list[Subscriber], told: alerts.Told, rng: random.Random

@@ -2,7 +2,8 @@
 Who hears of what: 200,000 places and 20,000 applications, beside GeoPandas' own spatial join.
 
 Run with `pytest -m benchmark -s tests/benchmarks/bench_matching.py`; the figures are printed, of
-processor time unless they say otherwise.
+processor time unless they say otherwise. Ours and the tuned join are the best of three in a row;
+the usual one, which takes ten times as long, is done once.
 """
 
 from __future__ import annotations
@@ -55,6 +56,15 @@ is_flagged = random.random(N_EVENTS) < share_flagged
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
+def best_of_three(stage):
+    # A tenth of a second is told apart from what else the machine does only by its best.
+    taken = []
+    for _ in range(3):
+        began = time.process_time()
+        answer = stage()
+        taken.append(time.process_time() - began)
+    return answer, min(taken)
+
 def report(before, ready_s, matched_s, pairs):
     # Pairs of place and application as one number each: equal answers have equal sums.
     figures = {"ready_s": ready_s, "matched_s": matched_s, "bytes": before[1] - before[0]}
@@ -97,15 +107,14 @@ asked = Subscriptions(
     northing=places[:, 1].tolist(),
     topics=[frozenset({Topic.FLAGGED, Topic.DECISIONS})] * N_PLACES,
 )
-first, began = peak(), time.process_time()
-audience = alerts.Audience.of(asked)
-ready = time.process_time()
-n_pairs = sum(1 for _ in alerts.hearers(news, audience, {}))
-matched_s, last = time.process_time() - ready, peak()
+first = peak()
+audience, ready_s = best_of_three(lambda: alerts.Audience.of(asked))
+n_pairs, matched_s = best_of_three(lambda: sum(1 for _ in alerts.hearers(news, audience, {})))
+last = peak()
 found = [who * N_EVENTS + what for who, what in alerts.matches(alerts.News.of(news), audience, {})]
 pairs = np.concatenate(found)
 assert n_pairs == len(pairs)
-report((first, last), ready - began, matched_s, pairs)
+report((first, last), ready_s, matched_s, pairs)
 """
 )
 
@@ -184,12 +193,16 @@ asked = gpd.GeoDataFrame(
 news = gpd.GeoDataFrame(
     {"doubt_m": np.hypot(doubt_m, 100)}, geometry=gpd.points_from_xy(*events.T), crs="EPSG:27700"
 )[is_flagged]
-first, began = peak(), time.process_time()
-reach_m = asked["radius_m"] + news["doubt_m"].max()
-pairs = gpd.sjoin(asked, news, predicate="dwithin", distance=reach_m.to_numpy())
-away_m = pairs.geometry.distance(news.geometry.loc[pairs["index_right"]], align=False)
-pairs = pairs[away_m - pairs["doubt_m"] <= pairs["radius_m"]]
-last, matched_s = peak(), time.process_time() - began
+
+def joined():
+    reach_m = asked["radius_m"] + news["doubt_m"].max()
+    pairs = gpd.sjoin(asked, news, predicate="dwithin", distance=reach_m.to_numpy())
+    away_m = pairs.geometry.distance(news.geometry.loc[pairs["index_right"]], align=False)
+    return pairs[away_m - pairs["doubt_m"] <= pairs["radius_m"]]
+
+first = peak()
+pairs, matched_s = best_of_three(joined)
+last = peak()
 report((first, last), 0.0, matched_s, pairs.index * N_EVENTS + pairs["index_right"])
 """
 

@@ -1,15 +1,16 @@
 """
 A country to measure with: addresses, zones and records such as Great Britain has, from one seed.
 
-Addresses stand in streets, streets in settlements, and a file goes from street to street as a
-register does, not in the order of the map. Zones lie in belts, C at the heart and A at the margin,
-with outlines of dozens to thousands of vertices; records lie in clusters along the same belts.
+Addresses stand in streets, streets in settlements, settlements in authorities. A register hands
+blocks of numbers to one authority after another, so that rows near in the file are mostly near on
+the ground, but for streets that were built later. Zones lie in belts, C at the heart and A at the
+margin, with outlines of dozens to thousands of vertices; records in clusters along the same belts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -38,6 +39,11 @@ _KNOTS: Final = 200  # points along the axis of a belt
 _STEP_M: Final = 1_200.0
 _N_SETTLEMENTS: Final = 12_000
 _STREET: Final = 40  # addresses in a street, and so rows side by side
+_ACROSS: Final = 19  # strips of authorities, and authorities in a strip: about 350
+_LATE: Final = 0.03  # of all streets, numbered when their authority had its turn long before
+
+Order = Literal["register", "random"]
+"""How a file goes: by authority, as a register does, or from street to street over the country."""
 _MOST_VERTICES: Final = 5_000
 _UNCERTAINTIES_M: Final = (50.0, 100.0, 250.0, 500.0)
 
@@ -53,6 +59,8 @@ class Nation:
         Frames of `schemas.ZONES` and `schemas.SINKHOLES`.
     settlements
         Shape (n, 3): easting and northing of the middle, and how far it spreads, metres.
+    authority
+        Of each settlement, in the order in which authorities have their turn.
     share
         Of all addresses, in each settlement.
     """
@@ -60,6 +68,7 @@ class Nation:
     zones: gpd.GeoDataFrame
     sinkholes: gpd.GeoDataFrame
     settlements: NDArray[np.float64]
+    authority: NDArray[np.int64]
     share: NDArray[np.float64]
 
 
@@ -83,8 +92,19 @@ def nation(n_zones: int = N_ZONES, n_records: int = N_RECORDS) -> Nation:
         zones=zones,
         sinkholes=sinkholes,
         settlements=np.column_stack([middles, spread_m]),
+        authority=_authorities(rng, middles),
         share=share,
     )
+
+
+def _authorities(rng: np.random.Generator, middles: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Part the settlements into areas that hang together, by strips, and number them at random."""
+    n = len(middles)
+    strip = np.argsort(np.argsort(middles[:, 0])) * _ACROSS // n
+    southward = np.lexsort((middles[:, 1], strip))
+    block = np.empty(n, dtype=np.int64)
+    block[southward] = np.arange(n) * _ACROSS**2 // n
+    return np.asarray(rng.permutation(_ACROSS**2)[block])
 
 
 def _axes(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -161,24 +181,43 @@ _EVIDENCE: Final = (0.4, 0.3, 0.2, 0.1)
 
 
 def addresses(
-    made: Nation, n: int
+    made: Nation, n: int, order: Order = "register"
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
-    """Give UPRN and position (centimetres, shape (m, 2)) and how well it is known, in pieces."""
+    """
+    Give UPRN and position (centimetres, shape (m, 2)) and how well it is known, in pieces.
+
+    Each piece goes through all authorities in turn, as blocks of numbers were handed out again and
+    again: so a small file has the same country in it as a large one. Either order has the same
+    streets.
+    """
     for first in range(0, n, PIECE_ROWS):
         rows = min(PIECE_ROWS, n - first)
         rng = np.random.default_rng([SEED, first])
         n_streets = -(-rows // _STREET)
-        place = made.settlements[rng.choice(len(made.share), n_streets, p=made.share)]
+        settlement = rng.choice(len(made.share), n_streets, p=made.share)
+        place = made.settlements[settlement]
         middle = place[:, :2] + rng.normal(0, 1, (n_streets, 2)) * place[:, 2:]
         along = _directions(rng, n_streets) * 8.0
-        street = np.repeat(np.arange(n_streets), _STREET)[:rows]
+        turn = np.arange(n_streets)
+        if order == "register":
+            turn = _by_authority(made.authority[settlement], first)
+        street = np.repeat(turn, _STREET)[:rows]
         house = np.arange(rows) % _STREET
         at = middle[street] + along[street] * house[:, None] + rng.normal(0, 6, (rows, 2))
         known_m = rng.choice([10.0, 10.0, 10.0, 25.0, 100.0], rows)
         yield np.arange(first, first + rows) + 10_000_000_000, np.round(at, 2), known_m
 
 
-def write(made: Nation, n: int, path: Path) -> None:
+def _by_authority(authority: NDArray[np.int64], first: int) -> NDArray[np.int64]:
+    """Return the streets by authority, but for those built later, which stay where they are."""
+    rng = np.random.default_rng([SEED, first, _ACROSS])
+    turn = np.arange(len(authority))
+    early = turn[rng.random(len(authority)) >= _LATE]
+    turn[early] = early[np.argsort(authority[early], kind="stable")]
+    return turn
+
+
+def write(made: Nation, n: int, path: Path, order: Order = "register") -> None:
     """Write the addresses as GeoParquet, in pieces."""
     template = gpd.GeoDataFrame(
         {"uprn": np.zeros(1, np.int64), "position_uncertainty_m": np.zeros(1)},
@@ -188,7 +227,7 @@ def write(made: Nation, n: int, path: Path) -> None:
     template.to_parquet(path, index=False)
     described = parquet.read_schema(path)
     with parquet.ParquetWriter(path, described, compression="snappy") as writer:
-        for uprn, at, known_m in addresses(made, n):
+        for uprn, at, known_m in addresses(made, n, order):
             columns = [pa.array(uprn), pa.array(known_m), wkb(at)]
             writer.write_table(pa.Table.from_arrays(columns, schema=described), PIECE_ROWS // 4)
 

@@ -106,7 +106,8 @@ def markdown(kept: Kept, day: str) -> str:
 def _machine(kept: Iterable[Measured], day: str) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     versions = {name: metadata.version(name) for name in _PARTS}
-    versions |= {found.program: found.version for found in kept if found.version}
+    # Of the package: two ways to use one have one edition.
+    versions |= {of.program.split(",")[0]: of.version for of in kept if of.version}
     written = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"Measured {day} on {len(os.sched_getaffinity(0))} cores with {memory:.0f} GB of memory,"
@@ -136,7 +137,13 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _of_rows(programs: dict[str, Measured]) -> str:
     head = ("program", "wall s", "CPU s", "wall ×", "CPU ×", "peak MB", "rows that differ")
-    return _table(head, (_row(of) for name, of in programs.items() if name != ARRAYS))
+    shown = sorted((of for name, of in programs.items() if name != ARRAYS), key=_place)
+    return _table(head, map(_row, shown))
+
+
+def _place(of: Measured) -> tuple[bool, bool, bool, float]:
+    """Order decoding before us, us before the others, and those by the time that they take."""
+    return of.program != DECODING, of.program != OURS, bool(of.why), of.cpu_s
 
 
 def _row(of: Measured) -> list[str]:
@@ -144,13 +151,17 @@ def _row(of: Measured) -> list[str]:
         return [of.program, of.why, *[""] * 5]
     return [
         of.program,
-        f"{of.wall_s:.2f}",
-        f"{of.cpu_s:.2f}",
+        _seconds(of.wall_s),
+        _seconds(of.cpu_s),
         f"{of.wall_s / of.own_wall_s:.2f}",
         f"{of.cpu_s / of.own_cpu_s:.2f}",
         f"{of.n_bytes / 1e6:,.0f}",
         "" if of.n_differ is None else f"{of.n_differ:,}",
     ]
+
+
+def _seconds(took_s: float) -> str:
+    return f"{took_s:.2f}" if took_s >= 0.1 else f"{took_s:.4f}"
 
 
 def _in_words(programs: dict[str, Measured]) -> str:

@@ -46,8 +46,20 @@ def test_a_ratio_is_that_of_one_run_though_we_were_measured_again_since() -> Non
     text = written(replace(OURS, wall_s=1.0, own_wall_s=1.0), PEER)
     assert "| sinkwatch | 1.00 | 4.00 | 1.00 | 1.00 | 500 |  |" in text
     assert "| DuckDB spatial | 9.00 | 24.00 | 4.50 | 6.00 | 500 | 3 |" in text
-    assert "DuckDB spatial 1.5" in text
+    assert "DuckDB spatial 1.5" in text.splitlines()[0]
     assert "1,000,000 rows a second" in text
+
+
+def test_programs_stand_by_the_time_that_they_take_below_decoding_and_us() -> None:
+    usual = replace(OURS, program=tables.USUAL, cpu_s=9.0, version="1.2")
+    tuned = replace(OURS, program="geopandas, tuned", cpu_s=0.5, wall_s=0.01, version="1.2")
+    gone = Measured(rows=1_000_000, order="register", program="SedonaDB", why="not installed")
+    decode = replace(OURS, program=tables.DECODING)
+    text = written(gone, usual, tuned, OURS, decode)
+    named = [line.split("|")[1].strip() for line in text.splitlines() if "| " in line][2:7]
+    assert named == [tables.DECODING, tables.OURS, tuned.program, tables.USUAL, gone.program]
+    assert "| geopandas, tuned | 0.0100 | 0.50 |" in text
+    assert text.splitlines()[0].count("geopandas 1.2") == 1
 
 
 def test_what_was_not_measured_is_named_with_the_reason() -> None:

@@ -309,20 +309,33 @@ def _table(rows: NDArray[np.void]) -> pa.Table:
 
 def plain(of: Cluster, tables: dict[str, str], reach_m: float) -> NDArray[np.void]:
     """
-    Ask for plain distances: of each place, which classes hold it, and how far the nearest record.
+    Ask for plain distances: which classes hold a place, how far a higher one and a record are.
 
     Returns
     -------
     rows
-        Shape (n_places,), by UPRN, with the fields `uprn`, `classes` (a bit for each class of
-        ground that the place lies in or on the edge of) and `away_m` (to the nearest record's
-        edge, metres, as PostGIS gives it; infinite if no centre is within `reach_m`).
+        Shape (n_places,), by UPRN. `classes`: a bit for each class of ground that the place lies
+        in or on the edge of. `higher`: the highest class above those, to the millimetre within
+        500 m of a place that lies in any; else 0. Metres as PostGIS gives them: `line_m` to that
+        class, infinite if there is none; `away_m` to the edge of the nearest record, infinite if
+        no centre is within `reach_m`.
     """
     of.load(tables)
     of.make(
         "held",
-        "SELECT p.uprn, bit_or(1 << z.class::int) AS classes FROM places p"
-        " JOIN zones z ON ST_Intersects(z.geometry, p.geometry) GROUP BY p.uprn",
+        "SELECT p.uprn, p.geometry, bit_or(1 << z.class::int) AS classes, max(z.class) AS geology"
+        " FROM places p JOIN zones z ON ST_Intersects(z.geometry, p.geometry)"
+        " GROUP BY p.uprn, p.geometry",
+    )
+    of.make(
+        "beside",
+        "SELECT h.uprn, z.class, ST_Distance(z.geometry, h.geometry) AS line_m FROM held h"
+        " JOIN zones z ON ST_DWithin(z.geometry, h.geometry, 500.01) WHERE z.class > h.geology",
+    )
+    of.make(
+        "highest",
+        "SELECT DISTINCT ON (uprn) uprn, class, line_m FROM beside WHERE round(line_m, 3) <= 500"
+        " ORDER BY uprn, class DESC, line_m",
     )
     of.make(
         "nearest",
@@ -333,8 +346,9 @@ def plain(of: Cluster, tables: dict[str, str], reach_m: float) -> NDArray[np.voi
         " GROUP BY p.uprn",
     )
     return of.rows(
-        "SELECT p.uprn, coalesce(h.classes, 0)::bigint, coalesce(n.away_m, 'infinity')"
-        " FROM places p LEFT JOIN held h USING (uprn) LEFT JOIN nearest n USING (uprn)"
-        " ORDER BY p.uprn",
-        {"uprn": ">i8", "classes": ">i8", "away_m": ">f8"},
+        "SELECT p.uprn, coalesce(h.classes, 0)::bigint, coalesce(b.class, 0),"
+        " coalesce(b.line_m, 'infinity'), coalesce(n.away_m, 'infinity')"
+        " FROM places p LEFT JOIN held h USING (uprn) LEFT JOIN highest b USING (uprn)"
+        " LEFT JOIN nearest n USING (uprn) ORDER BY p.uprn",
+        {"uprn": ">i8", "classes": ">i8", "higher": ">i8", "line_m": ">f8", "away_m": ">f8"},
     )

@@ -21,9 +21,12 @@ from sinkwatch import config, signup, sources, survey
 from sinkwatch.model import DEFAULT_TOPICS, Frequency, Subscriber, Topic
 from sinkwatch.services import Services
 from sinkwatch.store import Store, sqlite
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Playwright
 
     from sinkwatch.model import Area, Findings, Inputs
 
@@ -35,6 +38,8 @@ NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - each session makes a folder of its own there
 ENOUGH_BYTES = 4 * 2**30
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 CORE = frozenset(
@@ -132,6 +137,41 @@ def _log_is_put_back() -> Iterator[None]:
     logger = logging.getLogger("sinkwatch")
     logger.handlers.clear()
     logger.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
+
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def launched(request: pytest.FixtureRequest) -> Callable[..., Browser]:
+    """Start a browser, quiet and with those options; whoever starts it closes it."""
+
+    def launch(*options: str) -> Browser:
+        path = program("chromium", "chromium")
+        driver: Playwright = request.getfixturevalue("playwright")
+        return driver.chromium.launch(executable_path=path, args=[*QUIET, *options])
+
+    return launch
+
+
+@pytest.fixture(scope="session")
+def _browser(launched: Callable[..., Browser]) -> Iterator[Browser]:
+    browser = launched()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(_browser: Browser) -> Iterator[Browser]:
+    """The one browser of all tests, without what the module before has left open."""
+    yield _browser
+    for context in _browser.contexts:
+        context.close()
 
 
 class Clock:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,6 +24,7 @@ from sinkwatch.packs import inputs, manifest
 from sinkwatch.publish import locations
 from tests.conftest import NOW, Clock
 from tests.packs import installed
+from tests.programs import program
 from tests.web.conftest import SETTINGS
 from tests.web.service import ENDING, running
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 MOST_TABS: Final = 10
 
 # One lies on the old auction mart, the other 1.4 km to the south of it:
@@ -135,20 +134,6 @@ def sinkwatch(
     return run
 
 
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        reason = "chromium is not installed: apt-get install chromium"
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(reason)
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 def test_from_the_map_to_a_pack_that_can_be_checked_for_years(
     town: Town, sinkwatch: Sinkwatch, chromium: Browser, tmp_path: Path
 ) -> None:
@@ -203,12 +188,8 @@ def _tab_to(page: Page, name: str) -> None:
 
 
 def _gdal_places_it(pdf: Path, place: tuple[float, float]) -> None:
-    program = shutil.which("gdalinfo")
-    if program is None:
-        pytest.fail("gdalinfo is not installed: apt-get install gdal-bin")
-    told = json.loads(
-        subprocess.run([program, "-json", f"PDF:1:{pdf}"], capture_output=True, check=True).stdout
-    )
+    command = [program("gdalinfo", "gdal-bin"), "-json", f"PDF:1:{pdf}"]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert 'ID["EPSG",27700]' in told["coordinateSystem"]["wkt"]
     neat = shapely.from_wkt(told["metadata"][""]["NEATLINE"])
     assert neat.contains(shapely.Point(place))

@@ -12,9 +12,7 @@ import contextlib
 import email
 import io
 import json
-import os
 import re
-import shutil
 import smtplib
 import socket
 import ssl
@@ -42,6 +40,7 @@ from sinkwatch.store import tables
 from sinkwatch.web.stamp import SOONEST
 from tests.peers import certificates, postfix
 from tests.peers.smtp import free_port
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -225,20 +224,11 @@ def until(met: Callable[[], object]) -> None:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        reason = "chromium is not installed: apt-get install chromium"
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(reason)
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
-
+def chromium(launched: Callable[..., Browser]) -> Iterator[Browser]:
     # Our name leads to this machine, and any other name nowhere.
-    names = f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND"
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*flags, names])
-        yield browser
-        browser.close()
+    browser = launched(f"--host-resolver-rules=MAP {HOST} 127.0.0.1, MAP * ~NOTFOUND")
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -251,14 +241,15 @@ def own(certs: certificates.Certificates) -> certificates.Pair:
     """A certificate for the name in our links, signed by the same authority."""
     folder = certs.authority.parent
     pair = certificates.Pair(certificate=folder / "own.pem", key=folder / "own.key")
-    program = shutil.which("openssl") or "openssl"
     words = (
         "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
         "-CA", certs.authority, "-CAkey", certs.authority.with_suffix(".key"), "-days", 2,
         "-keyout", pair.key, "-out", pair.certificate, "-subj", f"/CN={HOST}",
         "-addext", f"subjectAltName=DNS:{HOST}", "-addext", "basicConstraints=critical,CA:FALSE",
     )  # fmt: skip
-    subprocess.run([program, *map(str, words)], check=True, capture_output=True)
+    subprocess.run(
+        [program("openssl", "openssl"), *map(str, words)], check=True, capture_output=True
+    )
     return pair
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
 import ssl
 import subprocess
 from pathlib import Path
 from typing import Final
 
-import pytest
+from tests.programs import program
 
 _KEY: Final = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 # Only `openssl ca` sets both ends of a certificate's time in every version.
@@ -55,9 +53,6 @@ class Certificates:
 
 def made_in(folder: Path) -> Certificates:
     """Make an authority and all certificates; without openssl the test is skipped, or fails."""
-    if shutil.which("openssl") is None:
-        missing = "openssl is not installed (Debian: openssl)"
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(missing)
     authority = _self_signed(folder, "authority", "keyUsage=critical,keyCertSign,cRLSign")
     (folder / "index").touch()
     (folder / "serial").write_text("01\n")
@@ -101,5 +96,6 @@ def _signed(folder: Path, authority: Pair, host: str, *times: str) -> Pair:
 
 
 def _openssl(*arguments: object) -> None:
-    program = shutil.which("openssl") or "openssl"
-    subprocess.run([program, *map(str, arguments)], check=True, capture_output=True)
+    subprocess.run(
+        [program("openssl", "openssl"), *map(str, arguments)], check=True, capture_output=True
+    )

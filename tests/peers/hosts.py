@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from sinkwatch.publish import hosting
 from tests.peers.smtp import free_port
+from tests.programs import program, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,10 +60,7 @@ _CADDY: Final = """
 @contextlib.contextmanager
 def nginx(folder: Path, printed: str, pair: Pair, *, service: int) -> Iterator[int]:
     """Run nginx; gives the port at which it answers plain HTTP."""
-    program = _found("nginx")
-    if program is None:
-        missing = "nginx is not installed (Debian: nginx-light)"
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(missing)
+    needed = program("nginx", "nginx-light")
     plain = free_port()
     text = re.sub(r"\n    listen \[::\]:[^\n]+", "", printed)  # some machines have no IPv6
     text = _replaced(text, "listen 80;", f"listen 127.0.0.1:{plain};")
@@ -74,15 +71,15 @@ def nginx(folder: Path, printed: str, pair: Pair, *, service: int) -> Iterator[i
     # Started by root it would read as somebody else, whom a test's own folder is closed to.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, user=user))
-    with _running(folder, plain, program, "-e", folder / "log", "-c", folder / "nginx.conf"):
+    with _running(folder, plain, needed, "-e", folder / "log", "-c", folder / "nginx.conf"):
         yield plain
 
 
 @contextlib.contextmanager
 def caddy(folder: Path, printed: str, pair: Pair, *, service: int) -> Iterator[None]:
     """Run Caddy."""
-    program = _found("caddy")
-    if program is None:
+    found_at = where("caddy")
+    if found_at is None:
         pytest.skip("caddy is not installed (Debian: caddy; not every system has it)")
     found = re.search(r"^https://localhost:(\d+) \{$", printed, re.MULTILINE)
     assert found is not None
@@ -90,7 +87,7 @@ def caddy(folder: Path, printed: str, pair: Pair, *, service: int) -> Iterator[N
     text = _replaced(_replaced(printed, found[0], tls), "127.0.0.1:8025", f"127.0.0.1:{service}")
     (folder / "Caddyfile").write_text(_CADDY.format(folder=folder) + text)
     asked = ("run", "--adapter", "caddyfile", "--config", folder / "Caddyfile")
-    with _running(folder, int(found[1]), program, *asked):
+    with _running(folder, int(found[1]), found_at, *asked):
         yield
 
 
@@ -124,10 +121,6 @@ def _await(folder: Path, port: int, server: subprocess.Popen[bytes]) -> None:
 def _replaced(text: str, old: str, new: str) -> str:
     assert old in text, old
     return text.replace(old, new)
-
-
-def _found(program: str) -> str | None:
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 STARTED: Final = {hosting.Host.NGINX: nginx, hosting.Host.CADDY: caddy}

@@ -12,11 +12,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.peers.smtp import free_port
+from tests.programs import do_without, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,20 +118,12 @@ def running(certificates: Certificates, **settings: str) -> Iterator[Postfix]:
 
 
 def _program() -> str:
-    postconf = shutil.which("postconf", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if postconf is None:
-        _give_up("Postfix is not installed (Debian: postfix)")
+    postconf = program("postconf", "postfix")
     if os.geteuid() != 0:
-        _give_up("Postfix starts as root only")
+        do_without("Postfix starts as root only")
     asked = [postconf, "-d", "-h", "daemon_directory"]
     folder = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
     return f"{folder}/master"
-
-
-def _give_up(missing: str) -> NoReturn:
-    if os.environ.get("REQUIRE_ALL") == "1":
-        pytest.fail(missing)
-    pytest.skip(missing)
 
 
 def _main(folder: Path, certificates: Certificates) -> Mapping[str, str]:

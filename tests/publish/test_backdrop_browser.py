@@ -8,7 +8,7 @@ import pytest
 
 from sinkwatch.publish import site
 from tests.publish.test_backdrop import CREDIT, on, plain
-from tests.publish.test_browser import _settle, _visit, chromium
+from tests.publish.test_browser import _settle, _visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Findings
     from tests.publish.test_browser import Visit
-
-__all__ = ["chromium"]
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,7 @@ from sinkwatch.publish import frame, locations, site, things, webmap
 from sinkwatch.publish.pages import home
 from sinkwatch.publish.publication import Imprint, Publication
 from tests.publish.builders import AUCTION_MART, HOSTILE_SHOWN
-from tests.publish.test_browser import _settle, _until, _visit, chromium, served
+from tests.publish.test_browser import _settle, _until, _visit, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-__all__ = ["chromium", "served"]
+__all__ = ["served"]
 
 MANY = 2_000
 AT_ONE_PLACE = 30

@@ -16,7 +16,6 @@ import pytest
 from sinkwatch.model import History
 from sinkwatch.publish import embed, locations, site, things, webmap
 from sinkwatch.publish.publication import Imprint, Publication
-from tests.publish.test_browser import chromium
 from tests.web import pages as tools
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from sinkwatch.model import Findings
 
 pytestmark = pytest.mark.browser
-
-__all__ = ["chromium"]
 
 KINDS = (
     "embed",

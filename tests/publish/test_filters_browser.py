@@ -13,7 +13,6 @@ from tests.publish.test_browser import (
     _settle,
     _until,
     _visit,
-    chromium,
     folder,
     served,
 )
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-__all__ = ["chromium", "folder", "served"]
+__all__ = ["folder", "served"]
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 STATUS = ".filter-status"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import shutil
 import subprocess
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +18,7 @@ from sinkwatch import geo, wording
 from sinkwatch.model import Surroundings
 from sinkwatch.publish import columns, downloads, geopackage, terms
 from sinkwatch.publish.kept import Kept
+from tests.programs import program
 from tests.publish.builders import with_nothing
 from tests.surroundings import a_borehole, a_rock, boreholes, rocks
 
@@ -139,14 +138,8 @@ def test_without_a_row_or_a_source_every_layer_is_there_and_empty(
 
 
 def test_other_programs_open_it_without_a_warning(package: Path) -> None:
-    program = shutil.which("ogrinfo")
-    if program is None:
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail("ogrinfo is not there: install gdal-bin")
-        pytest.skip("needs ogrinfo (gdal-bin)")
-    said = subprocess.run(
-        [program, "-ro", "-al", "-so", str(package)], check=True, capture_output=True, text=True
-    )
+    asked = [program("ogrinfo", "gdal-bin"), "-ro", "-al", "-so", str(package)]
+    said = subprocess.run(asked, check=True, capture_output=True, text=True)
     assert said.stderr == ""
     for layer in (*columns.LAYERS, "about"):
         assert f"Layer name: {layer}\n" in said.stdout

@@ -16,7 +16,7 @@ from sinkwatch.publish.publication import Publication
 from tests.publish import hostile
 from tests.publish.builders import CONTACT
 from tests.publish.editions import as_xml
-from tests.publish.test_browser import chromium, served
+from tests.publish.test_browser import served
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Area, Inputs
 
-__all__ = ["chromium", "served"]
+__all__ = ["served"]
 
 _ADDRESS: Final = "https://sinkwatch.example/ripon"
 _CALCULATED: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

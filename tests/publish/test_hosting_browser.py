@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.publish.test_browser import chromium, folder
+from tests.publish.test_browser import folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-__all__ = ["chromium", "folder"]
+__all__ = ["folder"]
 
 REPOSITORY = "my-repository"
 

@@ -11,7 +11,7 @@ import pytest
 from sinkwatch import style
 from sinkwatch.publish import assets, frame
 from tests.publish.builders import HOSTILE
-from tests.publish.test_browser import _contrast, _lay_out, chromium
+from tests.publish.test_browser import _contrast, _lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
     from tests.publish.builders import Page
-
-__all__ = ["chromium"]
 
 WORDS = "h1, h2, h3, p, small, caption, th, td, li, a, b, label, button, summary, dt, dd, .standing"
 SEEN = f"""() => [...document.querySelectorAll({json.dumps(WORDS)})]

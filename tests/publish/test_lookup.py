@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
-import shutil
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from playwright.sync_api import Browser
+
     from sinkwatch.model import Findings
 
 NAME_OF_RS009 = "Collapse: Magdalen's Close house collapse"
 ROUNDED_M = 7.1  # half the diagonal of a 10 m square
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 def _publication(findings: Findings) -> Publication:
@@ -188,50 +187,41 @@ def served(made: dict[str, bytes], pages: dict[str, bytes], tmp_path: Path) -> I
 
 @pytest.mark.browser
 def test_the_browser_answers_and_no_server_learns_what_was_asked(
-    served: str, made: dict[str, bytes]
+    chromium: Browser, served: str, made: dict[str, bytes]
 ) -> None:
     streets = json.loads(made["check/streets.json"])["streets"]
     street = next(each["name"] for each in streets if each["postcode"])
-    program = shutil.which("chromium")
-    if program is None:
-        reason = "chromium is not installed: apt-get install chromium"
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(reason)
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
+    page = chromium.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.goto(served)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
-        page = browser.new_page()
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-        page.goto(served)
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+    def answer(text: str, heading: str) -> str:
+        page.get_by_label("Postcode, street or grid reference").fill(text)
+        page.get_by_role("button", name="Look up").click()
+        status = page.get_by_role("status")
+        status.get_by_role("heading", name=heading, exact=True).wait_for()
+        assert page.evaluate("document.activeElement.textContent") == heading
+        return status.inner_text()
 
-        def answer(text: str, heading: str) -> str:
-            page.get_by_label("Postcode, street or grid reference").fill(text)
-            page.get_by_role("button", name="Look up").click()
-            status = page.get_by_role("status")
-            status.get_by_role("heading", name=heading, exact=True).wait_for()
-            assert page.evaluate("document.activeElement.textContent") == heading
-            return status.inner_text()
-
-        said = answer("hg41ad", "HG4 1AD")
-        assert "Band: Moderate." in said
-        assert "Magdalen" in said
-        assert "known to about 100 m" in said
-        assert asked == [served.replace("index.html", "HG4.json")]
-        assert "is not in the list we hold" in answer("HG4 9ZZ", "HG4 9ZZ")
-        assert "is not in the list we hold" in answer("LS1 1AA", "LS1 1AA")
-        near = "The nearest postcode we hold is HG4 1AD, under 10 m away."
-        assert near in answer("431260 471900", "431260 471900")
-        assert near in answer("SE 31260 71900", "SE 31260 71900")
-        assert "no postcode held near it" in answer("TQ 300 800", "TQ 300 800")
-        assert asked == [served.replace("index.html", "HG4.json")]
-        assert "is not in the list we hold" in answer("<b>x</b>", "<b>x</b>")
-        assert asked[1:] == [served.replace("index.html", "streets.json")]
-        assert "The nearest postcode we hold to its middle is" in answer(street.lower(), street)
-        assert "no postcode held near it" in answer("sharow", "Sharow")
-        assert page.url == served
-        assert faults == []
-        browser.close()
+    said = answer("hg41ad", "HG4 1AD")
+    assert "Band: Moderate." in said
+    assert "Magdalen" in said
+    assert "known to about 100 m" in said
+    assert asked == [served.replace("index.html", "HG4.json")]
+    assert "is not in the list we hold" in answer("HG4 9ZZ", "HG4 9ZZ")
+    assert "is not in the list we hold" in answer("LS1 1AA", "LS1 1AA")
+    near = "The nearest postcode we hold is HG4 1AD, under 10 m away."
+    assert near in answer("431260 471900", "431260 471900")
+    assert near in answer("SE 31260 71900", "SE 31260 71900")
+    assert "no postcode held near it" in answer("TQ 300 800", "TQ 300 800")
+    assert asked == [served.replace("index.html", "HG4.json")]
+    assert "is not in the list we hold" in answer("<b>x</b>", "<b>x</b>")
+    assert asked[1:] == [served.replace("index.html", "streets.json")]
+    assert "The nearest postcode we hold to its middle is" in answer(street.lower(), street)
+    assert "no postcode held near it" in answer("sharow", "Sharow")
+    assert page.url == served
+    assert faults == []

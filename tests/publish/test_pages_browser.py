@@ -9,7 +9,7 @@ import pytest
 
 from sinkwatch.publish import site
 from sinkwatch.publish.things import Offer
-from tests.publish.test_browser import chromium, folder, served
+from tests.publish.test_browser import folder, served
 from tests.web import pages as tools
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-__all__ = ["chromium", "folder", "served"]
+__all__ = ["folder", "served"]
 
 KINDS = (
     "accessibility",

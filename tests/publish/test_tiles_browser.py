@@ -19,7 +19,7 @@ from sinkwatch import geo
 from sinkwatch.publish import backdrop, frame, tiles
 from tests.publish.builders import HOSTILE, HOSTILE_SHOWN
 from tests.publish.test_backdrop import CREDIT, EAST, NORTH, on, plain
-from tests.publish.test_browser import _Quiet, _visit, chromium
+from tests.publish.test_browser import _Quiet, _visit
 from tests.publish.test_tiles import linked, with_postcodes
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Findings
     from tests.publish.test_browser import Visit
-
-__all__ = ["chromium"]
 
 pytestmark = pytest.mark.browser
 

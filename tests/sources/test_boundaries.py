@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import warnings
 import zipfile
@@ -22,6 +21,7 @@ from sinkwatch import geo
 from sinkwatch.errors import CoverageError, SchemaError
 from sinkwatch.model import PlaceKind
 from sinkwatch.sources import boundaries
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -224,11 +224,6 @@ def test_a_bare_feature_and_a_bare_geometry_are_geojson_too(said: Callable[..., 
 
 
 def test_a_curve_is_followed_by_short_lines(tmp_path: Path) -> None:
-    program = shutil.which("ogr2ogr")
-    if program is None:
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail("ogr2ogr is not there: install gdal-bin")
-        pytest.skip("needs ogr2ogr (gdal-bin)")
     table = tmp_path / "table.csv"
     # A circle of 100 m.
     table.write_text(
@@ -237,7 +232,8 @@ def test_a_curve_is_followed_by_short_lines(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     path = tmp_path / "curve.gpkg"
-    made = [program, "-a_srs", geo.BNG, "-nlt", "CURVEPOLYGON", str(path), str(table)]
+    asked = ["-a_srs", geo.BNG, "-nlt", "CURVEPOLYGON", str(path), str(table)]
+    made = [program("ogr2ogr", "gdal-bin"), *asked]
     subprocess.run(made, check=True, capture_output=True)
     place = boundaries.read(path)
     assert place.geometry is not None

@@ -36,6 +36,7 @@ from sinkwatch.model import (
 )
 from sinkwatch.store import Store, alerts, outbox, runs, subscribers, tables
 from sinkwatch.store.tables import metadata
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,13 +127,7 @@ def _postgres_programs() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if found:
         return found[-1].parent
-    on_path = shutil.which("initdb")
-    if on_path is not None:
-        return Path(on_path).parent
-    missing = "PostgreSQL's initdb is not installed (Debian: postgresql)"
-    if os.environ.get("REQUIRE_ALL") == "1":
-        pytest.fail(missing)
-    pytest.skip(missing)
+    return Path(program("initdb", "postgresql")).parent
 
 
 @contextmanager

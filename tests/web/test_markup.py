@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-import pytest
-
+from tests.programs import program
 from tests.web import pages
 
 if TYPE_CHECKING:
@@ -41,10 +38,7 @@ def _is_excused(said: dict[str, str]) -> bool:
 def test_every_page_of_the_service_and_of_the_published_site_is_clean(
     every_page: Mapping[str, str], watched: Service, tmp_path: Path
 ) -> None:
-    java = shutil.which("java")
-    if java is None:
-        reason = "java is not installed: apt-get install default-jre-headless"
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(reason)
+    java = program("java", "default-jre-headless")
     checker = pages.tool("vnu-jar/build/dist/vnu.jar")
     folder = tmp_path / "pages"
     folder.mkdir()

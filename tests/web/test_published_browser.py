@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sinkwatch.publish import site
-from tests.publish.test_browser import chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from tests.web.service import Service
 
 pytestmark = pytest.mark.browser
-
-__all__ = ["chromium"]
 
 # The least that can be drawn: one pixel.
 PIXEL = bytes.fromhex(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pikepdf
-import pytest
+
+from tests.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,17 +140,8 @@ def _heard(element: pikepdf.Object, depth: int) -> Iterator[Heard]:
         yield from _heard(element.get("/K", pikepdf.Array()), depth + 1)
 
 
-def program(name: str) -> str:
-    """Return the path of a program that the tests ask a second opinion of."""
-    found = shutil.which(name)
-    if found is None:
-        reason = f"{name} is not installed"
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(reason)
-    return str(found)
-
-
 def said(name: str, *arguments: str, pdf: bytes) -> str:
     """Return what a program of poppler-utils says of a PDF."""
-    command = [program(name), *arguments, "-"]
+    command = [program(name, "poppler-utils"), *arguments, "-"]
     run = subprocess.run(command, input=pdf, capture_output=True, check=True)
     return run.stdout.decode()

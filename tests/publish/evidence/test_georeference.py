@@ -14,6 +14,7 @@ from sinkwatch.publish.evidence import georeference, manuscript
 from sinkwatch.publish.evidence.paper import LAYOUTS
 from sinkwatch.publish.evidence.typesetting import Standard, Template, Typesetter
 from tests.dossiers import a_dossier
+from tests.programs import program
 from tests.publish.evidence import pdfs
 from tests.publish.evidence.leaves import COLOPHON, a_drawn_sheet
 
@@ -63,7 +64,7 @@ def test_gdal_finds_each_map_within_a_tenth_of_a_metre(
     path.write_bytes(georeference.place(pack(typesetter, placed), placed))
 
     for page, sheet in ((1, placed[0]), (3, placed[1])):
-        command = [pdfs.program("gdalinfo"), "-json", f"PDF:{page}:{path}"]
+        command = [program("gdalinfo", "gdal-bin"), "-json", f"PDF:{page}:{path}"]
         told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
         neat = shapely.from_wkt(told["metadata"][""]["NEATLINE"])
         assert neat.bounds == pytest.approx(sheet.frame.as_tuple(), abs=0.1)

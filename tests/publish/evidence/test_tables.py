@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
 import subprocess
 import threading
 from dataclasses import replace
@@ -24,6 +22,7 @@ from sinkwatch.publish import geopackage
 from sinkwatch.publish.evidence import columns, tables
 from sinkwatch.publish.kept import Kept
 from tests.dossiers import a_dossier, a_record, a_site, a_source, a_step
+from tests.programs import program
 from tests.publish.builders import HOSTILE, HOSTILE_SHOWN
 
 if TYPE_CHECKING:
@@ -368,15 +367,9 @@ def test_gdals_options_are_put_back_even_if_writing_fails(
 
 
 def test_other_programs_open_it_without_a_warning(built: dict[str, bytes], tmp_path: Path) -> None:
-    program = shutil.which("ogrinfo")
-    if program is None:
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail("ogrinfo is not there: install gdal-bin")
-        pytest.skip("needs ogrinfo (gdal-bin)")
     path = opened(built, tmp_path)
-    said = subprocess.run(
-        [program, "-ro", "-al", "-so", str(path)], check=True, capture_output=True, text=True
-    )
+    asked = [program("ogrinfo", "gdal-bin"), "-ro", "-al", "-so", str(path)]
+    said = subprocess.run(asked, check=True, capture_output=True, text=True)
     assert said.stderr == ""
     for layer in (*columns.LAYERS, "about"):
         assert f"Layer name: {layer}\n" in said.stdout

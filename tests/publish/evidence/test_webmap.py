@@ -22,7 +22,7 @@ from tests.publish.builders import (
     Page,
     with_nothing,
 )
-from tests.publish.test_browser import _settle, _visit, chromium
+from tests.publish.test_browser import _settle, _visit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from sinkwatch.model import Dossier, Findings
-
-__all__ = ["chromium"]
 
 KEY = f"North Yorkshire/{AUCTION_MART}"
 BOUNDARY = shapely.box(431_500, 471_750, 431_650, 471_900)

@@ -174,6 +174,27 @@ def chromium(_browser: Browser) -> Iterator[Browser]:
         context.close()
 
 
+@pytest.fixture
+def blank_site(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For tests that open nothing of what a run publishes, unless one asks for `front_page`."""
+    from tests import one_page  # noqa: PLC0415 - folium is only loaded where a run is
+
+    if "front_page" in request.fixturenames:
+        yield
+        return
+    with one_page.blank():
+        yield
+
+
+@pytest.fixture
+def front_page() -> Iterator[None]:
+    """For a test that opens the front page alone."""
+    from tests import one_page  # noqa: PLC0415 - as above
+
+    with one_page.front():
+        yield
+
+
 class Clock:
     """A clock that stands still until it is told to move."""
 

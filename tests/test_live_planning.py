@@ -15,6 +15,7 @@ import pytest
 from sinkwatch import cli, pipeline
 from sinkwatch.model import ONLINE_KINDS, EventKind, SourceStatus
 from sinkwatch.sources.planning import planit
+from tests import one_page
 from tests.conftest import NOW, Clock, an_installation, subscribe
 from tests.peers.planit import PlanIt, a_case
 from tests.peers.server import Answer, Peer
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from sinkwatch.pipeline import RunReport
     from sinkwatch.services import Services
+
+pytestmark = pytest.mark.usefixtures("blank_site")
 
 ONLINE = {
     "online": True,
@@ -183,7 +186,7 @@ def three_days(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[
     for number, (first, second, _) in enumerate(STORIES.values()):
         for day, cases in zip(days, (first, second, second), strict=True):
             day += [numbered(case, number) for case in cases]
-    with a_world(tmp_path_factory.mktemp("stories"), Clock(NOW)) as world:
+    with one_page.blank(), a_world(tmp_path_factory.mktemp("stories"), Clock(NOW)) as world:
         reports = []
         for cases in days:
             world.says(*cases)
@@ -334,6 +337,7 @@ def _told_of_file(services: Services, clock: Clock) -> tuple[list[tuple[EventKin
     return [(event.kind, event.subject) for event in report.events], report.n_queued
 
 
+@pytest.mark.usefixtures("front_page")
 def test_the_mail_and_the_map_name_application_council_and_planit(world: World) -> None:
     report = world.run()
     (mail,) = world.mails()
@@ -369,6 +373,7 @@ def test_a_month_of_runs_every_sixth_day_tells_each_thing_once(world: World) -> 
     assert len(world.peer.asked) == 6
 
 
+@pytest.mark.usefixtures("front_page")
 def test_an_answer_that_cannot_be_right_sends_no_mail_and_is_shown(world: World) -> None:
     world.run()
     world.peer.answers = lambda _: Answer(body=b"<html>Sorry</html>")

@@ -14,7 +14,7 @@ from sinkwatch import cli, intake, questions
 from sinkwatch.errors import PlaceError
 from sinkwatch.model import EventKind, SourceStatus
 from sinkwatch.sources.ordnance_survey import code_point
-from tests import live
+from tests import live, one_page
 from tests.conftest import NOW, Clock, subscribe, subscribers
 from tests.peers.os_downloads import STORAGE_PATH
 from tests.peers.planit import a_case
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.live import Peers, World
 
     Sinkwatch = Callable[..., tuple[int, str]]
+
+pytestmark = pytest.mark.usefixtures("blank_site")
 
 ONLINE: Final = frozenset().union(*live.ASKED_OF.values())
 """Names of the sources that ask a peer."""
@@ -67,7 +69,7 @@ class Week(NamedTuple):
 def week(first: World, tmp_path_factory: pytest.TempPathFactory) -> Week:
     first.peers.renew()
     made = live.again(first, tmp_path_factory.mktemp("week") / "here")
-    with first.peers.watched() as asked:
+    with one_page.blank(), first.peers.watched() as asked:
         report = made.run(days=8)
     of_bgs = [found.path for found in first.peers.bgs.asked]
     return Week(report, len(made.mails()), asked, of_bgs)
@@ -322,6 +324,7 @@ def _news(world: World) -> list[EmailMessage]:
     return [mail for mail in world.mails() if "nothing to tell" not in mail["Subject"].lower()]
 
 
+@pytest.mark.usefixtures("front_page")
 def test_a_broken_peer_is_told_to_whoever_runs_it_and_to_readers(
     world: World, sinkwatch: Sinkwatch
 ) -> None:

@@ -7,6 +7,8 @@ import email.policy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sinkwatch import pipeline, upkeep
 from sinkwatch.model import Age, SourceStatus
 from sinkwatch.sources.planning import planit
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sinkwatch.services import Services
 
 
+@pytest.mark.usefixtures("front_page")
 def test_thirty_days_of_silence_are_shown_at_the_right_hour_and_made_up_for_once(
     installation: Callable[..., Services], clock: Clock
 ) -> None:

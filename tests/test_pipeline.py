@@ -120,6 +120,7 @@ class TestFirstRun:
         assert not second.published.changed
         assert files_of(second.published.path) == before
 
+    @pytest.mark.usefixtures("blank_site")
     def test_offline_does_the_same(self, services: Services) -> None:
         report = pipeline.run(services, offline=True)
         assert "auction-mart" in report.findings.flagged
@@ -132,6 +133,7 @@ class TestFirstRun:
 
 
 class TestOneApplication:
+    @pytest.mark.usefixtures("blank_site")
     def test_is_told_once_then_each_change_once_wherever_it_lies_and_then_no_more(
         self, installation: Installation, planning: Callable[..., Path]
     ) -> None:
@@ -161,6 +163,7 @@ class TestOneApplication:
         assert pipeline.run(services).n_delivered == 0
         assert len(mails(services)) == 3
 
+    @pytest.mark.usefixtures("blank_site")
     def test_a_subscriber_far_away_hears_nothing(
         self, installation: Installation, planning: Callable[..., Path]
     ) -> None:
@@ -168,6 +171,7 @@ class TestOneApplication:
         subscribe(services, at="HG4 1TT")
         assert pipeline.run(services).n_queued == 0
 
+    @pytest.mark.usefixtures("blank_site")
     def test_one_without_any_position_is_told_and_says_so(
         self, installation: Installation, planning: Callable[..., Path]
     ) -> None:
@@ -177,6 +181,7 @@ class TestOneApplication:
         assert pipeline.run(services).n_delivered == 1
         assert "Not mapped: its place is not known well enough" in text_of(mails(services)[0])
 
+    @pytest.mark.usefixtures("front_page")
     def test_a_file_that_breaks_leaves_the_last_good_copy_in_use(
         self, installation: Installation, planning: Callable[..., Path]
     ) -> None:
@@ -193,6 +198,7 @@ class TestOneApplication:
         assert report.events == ()
         assert "could not be read" in (report.published.path / "index.html").read_text()
 
+    @pytest.mark.usefixtures("blank_site")
     def test_a_file_that_loses_every_row_is_not_read_as_nothing_near_you(
         self, installation: Installation, planning: Callable[..., Path]
     ) -> None:
@@ -211,6 +217,7 @@ class TestOneApplication:
             pipeline.run(services, must_read=frozenset({"planning"}))
         assert not services.settings.maps_folder.exists()
 
+    @pytest.mark.usefixtures("blank_site")
     def test_two_files_are_read_as_one_list(
         self, installation: Installation, planning: Callable[..., Path], tmp_path: Path
     ) -> None:
@@ -222,6 +229,7 @@ class TestOneApplication:
 
 
 class TestDryRun:
+    @pytest.mark.usefixtures("front_page")
     def test_writes_the_mails_and_records_and_sends_nothing(
         self, installation: Installation, planning: Callable[..., Path], tmp_path: Path
     ) -> None:
@@ -252,6 +260,7 @@ def held_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("blank_site")
 class TestDelivery:
     @pytest.fixture
     def waiting(self, held_up: Path, installation: Installation, tmp_path: Path) -> Services:
@@ -396,6 +405,7 @@ class TestDelivery:
             assert b"resident@example.org" not in path.read_bytes()
 
 
+@pytest.mark.usefixtures("blank_site")
 class TestCutOff:
     @pytest.mark.parametrize(
         "step",
@@ -424,6 +434,7 @@ class TestCutOff:
         assert len(mails(services)) == 1
 
 
+@pytest.mark.usefixtures("blank_site")
 class TestBrake:
     @pytest.fixture
     def street(
@@ -479,6 +490,7 @@ class TestBrake:
         assert report.waits_for_approval  # the rule looks at each run anew
 
 
+@pytest.mark.usefixtures("blank_site")
 class TestCorrections:
     @pytest.fixture
     def own_area(self, tmp_path: Path) -> Path:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from sinkwatch.model import Subscriber
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("blank_site")]
 
 HOST: Final = "alerts.holes.test"
 ANN: Final = "ann.resident@example.org"

@@ -12,12 +12,15 @@ import pytest
 from sinkwatch import config, pipeline, upkeep
 from sinkwatch.errors import ConfigError, SourceError
 from sinkwatch.model import SourceStatus
+from tests import one_page
 from tests.conftest import NOW, Clock, an_installation, move_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sinkwatch.services import Services
+
+pytestmark = pytest.mark.usefixtures("blank_site")
 
 TITLES = "reference,description,status\n"
 
@@ -55,7 +58,8 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     folder, clock = tmp_path_factory.mktemp("first"), Clock(NOW)
     file = folder / "applications.csv"
     made = Installation(an_installation(folder, clock, planning=[file]), file, clock)
-    made.run(applications(40))
+    with one_page.blank():
+        made.run(applications(40))
     return made
 
 
@@ -72,6 +76,7 @@ def installed(
     return Installation(installation(planning=[file]), file, clock)
 
 
+@pytest.mark.usefixtures("front_page")
 def test_a_set_that_shrinks_is_held_is_shown_sends_nothing_and_is_used_once_accepted(
     installed: Installation,
 ) -> None:
@@ -183,6 +188,7 @@ def test_copies_in_use_are_kept_however_the_folder_is_spelt(
     assert upkeep.state(installed.services, "planning").n_rows == 40
 
 
+@pytest.mark.usefixtures("front_page")  # each site that is another keeps its copies
 def test_copies_out_of_use_for_90_days_are_removed_and_what_waits_is_kept(
     installed: Installation,
 ) -> None:

@@ -55,6 +55,7 @@ class TestRun:
         assert again["events"] == []
         assert again["site_changed"] is False
 
+    @pytest.mark.usefixtures("blank_site")
     def test_one_subscriber_gets_one_mail(
         self, sinkwatch: Sinkwatch, planning: Path, tmp_path: Path
     ) -> None:
@@ -68,6 +69,7 @@ class TestRun:
         shown = sinkwatch("outbox", "show", listed[0]["message_id"][:12])
         assert "ZC26/01234/FUL" in shown.out
 
+    @pytest.mark.usefixtures("blank_site")
     def test_without_naming_the_file_again_the_held_copy_is_used(
         self, sinkwatch: Sinkwatch, planning: Path
     ) -> None:
@@ -79,6 +81,7 @@ class TestRun:
         found = sinkwatch("check", "ZC26/01234/FUL", "--json").json
         assert found["band"] == "high"
 
+    @pytest.mark.usefixtures("blank_site")
     def test_a_site_with_a_boundary_is_answered_with_the_share_of_each_band(
         self, sinkwatch: Sinkwatch, tmp_path: Path
     ) -> None:
@@ -97,6 +100,7 @@ class TestRun:
         assert sum(found["shares"].values()) == pytest.approx(1, abs=0.001)
         assert any(reason["code"] == "shares" for reason in found["reasons"])
 
+    @pytest.mark.usefixtures("blank_site")
     def test_a_dry_run_leaves_nothing_behind_but_its_folder(
         self, sinkwatch: Sinkwatch, planning: Path, tmp_path: Path
     ) -> None:
@@ -129,6 +133,7 @@ class TestRun:
         assert says in complaint
         assert not (tmp_path / "maps").exists()
 
+    @pytest.mark.usefixtures("blank_site")
     def test_a_broken_file_in_the_settings_is_a_troubled_source_and_the_rest_goes_on(
         self, sinkwatch: Sinkwatch, planning: Path, tmp_path: Path
     ) -> None:
@@ -204,6 +209,7 @@ class TestPublish:
         assert sinkwatch("publish").out == "Map: maps/current/index.html\n"
 
 
+@pytest.mark.usefixtures("blank_site")
 class TestEvidencePacks:
     """Whose making is tested elsewhere: here, what a person and a program are told of it."""
 

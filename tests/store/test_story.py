@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import select
 
 from sinkwatch import compose, pipeline, signup
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-
     from sinkwatch.services import Services
 
 HEADER = "reference,description,status,received_on,decided_on,easting,northing\n"
 NOW = datetime(2014, 2, 17, 12, tzinfo=UTC)
 
 
+@pytest.mark.usefixtures("blank_site")
 def test_an_application_is_told_once_its_decision_once_and_then_no_more(
     url: str, installation: Callable[..., Services], tmp_path: Path
 ) -> None:

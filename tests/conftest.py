@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import gc
 import logging
@@ -9,13 +10,15 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import tomllib
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from sqlalchemy.util import LRUCache
 
 from sinkwatch import config, signup, sources, survey
 from sinkwatch.model import DEFAULT_TOPICS, Frequency, Subscriber, Topic
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Playwright
+    from sqlalchemy import Engine
 
     from sinkwatch.model import Area, Findings, Inputs
 
@@ -127,6 +131,40 @@ def _templates_are_compiled_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(element, "Template", functools.lru_cache(512)(element.Template))
+        yield
+
+
+class _Compiled(LRUCache[Any, Any]):
+    """What SQLAlchemy has compiled, for every database of one kind and not for one alone."""
+
+    def get(self, key: Any, default: Any = None) -> Any:  # noqa: ANN401 - as the cache it stands in for
+        return super().get((type(key[0]), *key[1:]), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:  # noqa: ANN401 - as above
+        super().__setitem__((type(key[0]), *key[1:]), compiled)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_are_compiled_once() -> Iterator[None]:
+    """Let each database that a test opens take the statements that others have compiled."""
+    create, compiled = sqlite.create_engine, _Compiled(1000)
+
+    def created(*given: Any, **named: Any) -> Engine:  # noqa: ANN401 - as the original
+        engine = create(*given, **named)
+        engine._compiled_cache = compiled  # noqa: SLF001 - it has no other way in
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "create_engine", created)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_are_parsed_once() -> Iterator[None]:
+    """Let the files of an area, which every installation reads, be parsed once; each has a copy."""
+    parse = functools.lru_cache(64)(tomllib.loads)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tomllib, "loads", lambda text: copy.deepcopy(parse(text)))
         yield
 
 

@@ -11,6 +11,7 @@ import re
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -122,7 +123,7 @@ def test_the_search_finds_nothing_in_a_neighbour() -> None:
 # ── What leaves the house ────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class World:
     """Ripon on licensed geology of three zones, one corner of which is the marker."""
 
@@ -133,10 +134,9 @@ class World:
     def findings(self) -> Findings:
         return self.surveyed.findings
 
-    def pages(self, *, pictures: bool = False) -> dict[str, bytes]:
-        imprint = site.Imprint(
-            version="0.1.0", contact="corrections@example.org", pictures=pictures
-        )
+    @cached_property
+    def pages(self) -> dict[str, bytes]:
+        imprint = site.Imprint(version="0.1.0", contact="corrections@example.org", pictures=True)
         return site.build(self.findings, imprint)
 
     def mail(self, services: Services) -> bytes:
@@ -205,14 +205,15 @@ def parts_of(mime: bytes) -> dict[str, bytes]:
 def test_no_file_of_the_site_holds_a_corner_of_a_restricted_layer(
     world: Callable[..., World],
 ) -> None:
-    pages = world(is_restricted=True).pages(pictures=True)
+    pages = world(is_restricted=True).pages
     assert len(pages) > 10
-    assert {name: traces(content) for name, content in pages.items() if traces(content)} == {}
+    found = {name: traces(content) for name, content in pages.items()}
+    assert {name: forms for name, forms in found.items() if forms} == {}
     assert "data/zones.geojson" not in pages
 
 
 def test_the_same_search_finds_it_where_the_layer_is_open(world: Callable[..., World]) -> None:
-    pages = world(is_restricted=False).pages(pictures=True)
+    pages = world(is_restricted=False).pages
     longitude, latitude = (f"{float(each[0]):.6f}" for each in geo.to_wgs84(*MARKER))
     assert traces(pages["data/zones.geojson"]) >= {longitude, latitude}
     found = {name for name, content in pages.items() if traces(content)}
@@ -234,7 +235,7 @@ def test_a_site_and_a_mail_are_the_same_wherever_a_restricted_line_runs(
     world: Callable[..., World],
 ) -> None:
     one, other = (world(is_restricted=True, corner=corner) for corner in (MARKER, MOVED))
-    assert one.pages(pictures=True) == other.pages(pictures=True)
+    assert one.pages == other.pages
     assert drawn(one.findings).png == drawn(other.findings).png
 
 
@@ -244,7 +245,7 @@ def test_where_the_layer_is_open_both_show_where_its_line_runs(
     one, other = (
         world(is_restricted=False, corner=corner) for corner in (MARKER, (431_500, 471_800))
     )
-    assert one.pages()["data/zones.geojson"] != other.pages()["data/zones.geojson"]
+    assert one.pages["data/zones.geojson"] != other.pages["data/zones.geojson"]
     assert drawn(one.findings).png != drawn(other.findings).png
 
 
@@ -291,7 +292,7 @@ def test_the_licence_file_says_why_there_are_no_outlines(world: Callable[..., Wo
 
 def test_the_dictionary_explains_no_file_that_is_not_there(world: Callable[..., World]) -> None:
     for is_restricted in (True, False):
-        pages = world(is_restricted=is_restricted).pages()
+        pages = world(is_restricted=is_restricted).pages
         assert (b"zones.geojson" in pages["data/dictionary.csv"]) is not is_restricted
 
 
@@ -325,7 +326,7 @@ def test_surroundings_that_are_restricted_do_not_reach_the_findings(
 
 def test_the_page_says_plainly_why_no_zones_are_drawn(world: Callable[..., World]) -> None:
     said = survey.OUTLINES_WITHHELD.encode().replace(b"'", b"&#39;")
-    shut, opened = world(is_restricted=True).pages(), world(is_restricted=False).pages()
+    shut, opened = world(is_restricted=True).pages, world(is_restricted=False).pages
     assert said in shut["index.html"]
     assert said in shut["offline.html"]
     assert b"A zone fades" not in shut["index.html"]

@@ -225,6 +225,14 @@ def blank_site(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
+def plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test that looks at no map of a mail."""
+    from tests import mailing  # noqa: PLC0415 - drawing is only loaded where mails are
+
+    mailing.plain_maps(monkeypatch)
+
+
+@pytest.fixture
 def front_page() -> Iterator[None]:
     """For a test that opens the front page alone."""
     from tests import one_page  # noqa: PLC0415 - as above

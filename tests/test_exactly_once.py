@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from sinkwatch.services import Services
 
-N_STORIES: Final = int(os.environ.get("SINKWATCH_LONG", "60"))
+N_STORIES: Final = int(os.environ.get("SINKWATCH_LONG", "40"))
 N_STEPS: Final = 16
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 

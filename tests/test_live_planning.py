@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sinkwatch.pipeline import RunReport
     from sinkwatch.services import Services
 
-pytestmark = pytest.mark.usefixtures("blank_site")
+pytestmark = pytest.mark.usefixtures("blank_site", "plain_pictures")
 
 ONLINE = {
     "online": True,

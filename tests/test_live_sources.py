@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Sinkwatch = Callable[..., tuple[int, str]]
 
-pytestmark = pytest.mark.usefixtures("blank_site")
+pytestmark = pytest.mark.usefixtures("blank_site", "plain_pictures")
 
 ONLINE: Final = frozenset().union(*live.ASKED_OF.values())
 """Names of the sources that ask a peer."""

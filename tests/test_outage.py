@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sinkwatch.services import Services
 
 
-@pytest.mark.usefixtures("front_page")
+@pytest.mark.usefixtures("front_page", "plain_pictures")
 def test_thirty_days_of_silence_are_shown_at_the_right_hour_and_made_up_for_once(
     installation: Callable[..., Services], clock: Clock
 ) -> None:

@@ -269,6 +269,7 @@ class TestWhatIsKept:
         assert publish(again).packs.n_made == 0
         assert page(again).count("made on 22 November 2026") == len(PLACES)
 
+    @pytest.mark.usefixtures("blank_site")
     def test_one_record_changed_makes_anew_only_the_packs_within_its_reach(
         self, again: Services, tmp_path: Path
     ) -> None:
@@ -281,6 +282,7 @@ class TestWhatIsKept:
         assert anew == {"far-field"}
         assert (report.n_made, report.n_kept) == (1, 2)
 
+    @pytest.mark.usefixtures("blank_site")
     def test_another_contact_makes_all_of_them_anew_for_it_stands_in_each(
         self, again: Services, tmp_path: Path, clock: Clock
     ) -> None:
@@ -297,6 +299,7 @@ class TestWhatIsKept:
         assert (found.packs.n_made, found.packs.n_kept) == (1, len(PLACES) - 1)
         assert pdf.read_bytes() == whole
 
+    @pytest.mark.usefixtures("blank_site")
     def test_packs_of_kept_releases_stay_and_those_of_none_are_removed(
         self, again: Services, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -309,6 +312,7 @@ class TestWhatIsKept:
         assert all(pdf.stat().st_nlink == 2 for pdf in pdfs)
         assert len(shelf(again)) == 2 * len(PLACES)
 
+    @pytest.mark.usefixtures("blank_site")
     def test_going_back_to_what_was_finds_its_packs_still(
         self, again: Services, tmp_path: Path, clock: Clock
     ) -> None:
@@ -317,6 +321,7 @@ class TestWhatIsKept:
         assert (back.packs.n_made, back.packs.n_kept) == (0, len(PLACES))
 
 
+@pytest.mark.usefixtures("blank_site")
 class TestCopiesOfInputs:
     """How long each stays has tests of its own."""
 
@@ -358,6 +363,7 @@ class TestCopiesOfInputs:
 
 
 class TestWhatGoesWrong:
+    @pytest.mark.usefixtures("front_page")
     def test_one_that_fails_is_told_of_and_the_others_are_made(
         self, town: Services, quickly: Befalling, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -423,6 +429,7 @@ class TestWhatGoesWrong:
         assert "cannot be kept there" in found.packs.failed[0][1]
         assert (current(town) / "index.html").is_file()
 
+    @pytest.mark.usefixtures("front_page")
     def test_mail_goes_before_packs_are_made_whatever_becomes_of_them(
         self, town: Services, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -456,6 +463,7 @@ class TestWhatGoesWrong:
 
 
 class TestRun:
+    @pytest.mark.usefixtures("blank_site")
     def test_says_how_many_were_made_in_the_log_and_to_whoever_looks_on(
         self, town: Services, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -487,6 +495,7 @@ class TestRun:
         assert not (town.settings.state_folder / "evidence").exists()
 
 
+@pytest.mark.usefixtures("blank_site")
 def test_of_a_plan_no_pack_is_held_in_memory(again: Services) -> None:
     findings = survey.findings(again.area, intake.recall(again))
     edition = Edition.of(again, findings, History())
@@ -515,6 +524,7 @@ def test_a_published_pack_is_the_one_that_the_command_makes_and_holds_what_it_li
     assert shown == {path.name: path.read_bytes() for path in made.folder.iterdir()}
 
 
+@pytest.mark.usefixtures("blank_site")
 def test_told_to_stop_it_begins_no_other_pack_and_the_next_run_makes_the_rest(
     town: Services,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import itertools
 import threading
@@ -156,6 +157,7 @@ class File:
         return Answer(status=status, headers=said, body=body[: next(self._breaks, len(body))])
 
 
+@functools.cache
 def gzip_bomb(n_bytes: int) -> bytes:
     """Return few bytes that unpack to many spaces."""
     return gzip.compress(b" " * n_bytes)

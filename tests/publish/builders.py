@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sinkwatch import geo, schemas
+from sinkwatch import geo, schemas, survey
 from sinkwatch.model import Findings, Snapshot, SourceState, SourceStatus
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from sinkwatch.model import Area, Inputs
 
 CHECKED = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 CONTACT = "corrections@sinkwatch.example"
@@ -78,6 +80,16 @@ def applications() -> gpd.GeoDataFrame:
     }
     eastings, northings = [431579, 431300, np.nan, 428500], [471829, 471300, np.nan, 471000]
     return schemas.APPLICATIONS.check(geo.bng_frame(columns, eastings, northings))
+
+
+def findings(area: Area, inputs: Inputs) -> Findings:
+    """Return the findings of a run to which all these applications were given."""
+    frame = applications()
+    states = tuple(
+        as_read(state, len(frame)) if state.spec.kind == "applications" else state
+        for state in inputs.states
+    )
+    return survey.findings(area, replace(inputs, applications=frame, states=states))
 
 
 def as_read(state: SourceState, n_rows: int) -> SourceState:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sinkwatch import survey
 from sinkwatch.publish import site
-from tests.publish.builders import CONTACT, Page, applications, as_read
+from tests.publish import builders
+from tests.publish.builders import CONTACT, Page
 
 if TYPE_CHECKING:
     from sinkwatch.model import Area, Findings, Inputs
@@ -17,12 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def findings(ripon: Area, ripon_inputs: Inputs) -> Findings:
-    frame = applications()
-    states = tuple(
-        as_read(state, len(frame)) if state.spec.kind == "applications" else state
-        for state in ripon_inputs.states
-    )
-    return survey.findings(ripon, replace(ripon_inputs, applications=frame, states=states))
+    return builders.findings(ripon, ripon_inputs)
 
 
 @pytest.fixture(scope="session")

@@ -28,17 +28,19 @@ ROOT = Path(__file__).parents[2]
 BUILD_AND_HASH = """
 import hashlib, json, sys
 from datetime import UTC, datetime
-from sinkwatch import config, sources, survey
+from sinkwatch import config, sources
 from sinkwatch.publish import site
+from tests.publish import builders
 area = config.load_area("ripon")
 inputs = sources.recall(area, None, lambda _: None, now=datetime(2026, 11, 22, 9, 30, tzinfo=UTC))
-pages = site.build(survey.findings(area, inputs), site.Imprint(version="0.1.0"))
+found = builders.findings(area, inputs)
+pages = site.build(found, site.Imprint(version="0.1.0", contact=builders.CONTACT))
 json.dump({path: hashlib.sha256(page).hexdigest() for path, page in pages.items()}, sys.stdout)
 """
 
 
 def test_another_process_with_another_hash_seed_builds_the_same_bytes(
-    ripon_findings: Findings,
+    pages: dict[str, bytes],
 ) -> None:
     seed = "4711" if os.environ.get("PYTHONHASHSEED") != "4711" else "1"
     done = subprocess.run(
@@ -47,7 +49,6 @@ def test_another_process_with_another_hash_seed_builds_the_same_bytes(
         capture_output=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
     )
-    pages = site.build(ripon_findings, site.Imprint(version="0.1.0"))
     here = {path: hashlib.sha256(page).hexdigest() for path, page in pages.items()}
     assert json.loads(done.stdout) == here
 

@@ -33,7 +33,7 @@ HEADER = "reference,description,status,received_on,decided_on,easting,northing\n
 NOW = datetime(2014, 2, 17, 12, tzinfo=UTC)
 
 
-@pytest.mark.usefixtures("blank_site")
+@pytest.mark.usefixtures("front_page")
 def test_an_application_is_told_once_its_decision_once_and_then_no_more(
     url: str, installation: Callable[..., Services], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import io
 import itertools
@@ -20,6 +21,7 @@ from sinkwatch.errors import DataError
 from sinkwatch.publish.evidence import finishing
 from sinkwatch.publish.evidence.settable import settable
 from sinkwatch.publish.evidence.typesetting import Typesetter
+from sinkwatch.publish.kept import Kept
 
 N_COLOURS: Final = 256
 """Of a picture: a third of the bytes of all of them, and no eye tells the two apart."""
@@ -30,6 +32,9 @@ _DEFINED: Final = re.compile(r'\bid="([^"]+)"')
 _USED: Final = re.compile(r'<use\b[^>]*?href="#([^"]+)"[^>]*/>')
 _NEEDLESS: Final = re.compile(r' (?:fill-rule="nonzero"|[xy]="0")(?=[ />])')
 """What SVG takes for granted, and typst says of every letter."""
+
+_KEPT: Final = Kept(most=256)
+"""Most cards are those of the day before."""
 
 _COLOURS: Final = {
     "ink": style.INK,
@@ -159,6 +164,11 @@ def _named(svg: str, title: str, alt: str) -> bytes:
 
 
 def _in_a_palette(page: bytes, *, is_shaded: bool) -> bytes:
+    what = (hashlib.sha256(page).hexdigest(), is_shaded)
+    return _KEPT.of((), what, lambda: _reduced(page, is_shaded=is_shaded))
+
+
+def _reduced(page: bytes, *, is_shaded: bool) -> bytes:
     method = Image.Quantize.MEDIANCUT if is_shaded else Image.Quantize.FASTOCTREE
     out = io.BytesIO()
     with Image.open(io.BytesIO(page)) as picture:

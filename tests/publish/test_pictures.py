@@ -25,7 +25,8 @@ from sinkwatch.model import (
     SourceStatus,
     Surroundings,
 )
-from sinkwatch.publish import pictures, things
+from sinkwatch.publish import painting, pictures, things
+from sinkwatch.publish.kept import Kept
 from sinkwatch.publish.overview import MOST_MARKS, Overview
 from sinkwatch.publish.publication import Imprint, Publication
 from tests.publish.builders import HOSTILE, as_read, with_nothing
@@ -325,3 +326,22 @@ def test_without_scripts_the_home_page_shows_it(edition: Publication, index: Pag
 def test_the_page_that_is_one_file_has_its_sentence_only(offline: Page) -> None:
     assert offline.all("img", "noscript") == []
     assert "This map is drawn by your browser with JavaScript." in offline.text
+
+
+def test_a_page_that_was_painted_before_is_not_reduced_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reduced: list[tuple[bytes, bool]] = []
+
+    def reduce(page: bytes, *, is_shaded: bool) -> bytes:
+        reduced.append((page, is_shaded))
+        return page + bytes([is_shaded])
+
+    monkeypatch.setattr(painting, "_KEPT", Kept(most=8))
+    monkeypatch.setattr(painting, "_reduced", reduce)
+    monkeypatch.setattr(painting.Setting, "_set", lambda *_: [b"one", b"two"])
+    setting = painting.Setting(template="card.typ", said={})
+    for _ in range(2):
+        assert setting.painted(ppi=96) == [b"one\0", b"two\0"]
+        assert setting.painted(ppi=96, is_shaded=True) == [b"one\1", b"two\1"]
+    assert reduced == [(b"one", False), (b"two", False), (b"one", True), (b"two", True)]

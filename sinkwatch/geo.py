@@ -51,6 +51,10 @@ _ETRS89: Final = "EPSG:4258"
 # degrees go through OSTN15, what is on the datum of the grid already needs no other step.
 _BY_WAY_OF: Final = (BNG, WGS84, _ETRS89)
 _FULL_TURN_DEGREES: Final = 360.0
+_STEPS: Final = 9  # points along each side of a rectangle, so that its bend is followed
+# The datum of the grid lies 70 to 130 m from ETRS89 in Great Britain; at 61 degrees north a
+# degree of longitude has 54 km.
+_DATUM_DEGREES: Final = 0.003
 
 _GRID_LETTERS: Final = "ABCDEFGHJKLMNOPQRSTUVWXYZ"  # the National Grid has no I
 # ASCII only: to Python the Kelvin sign is a letter K and an Arabic digit is a digit.
@@ -157,6 +161,40 @@ def osgb36_degrees(
     degrees = pyproj.Transformer.from_crs(BNG, _OSGB36, always_xy=True)
     longitude, latitude = degrees.transform(*_arrays(easting, northing))
     return longitude, latitude
+
+
+def degrees_round(bounds: Bounds) -> tuple[float, float, float, float]:
+    """
+    Return the box in degrees that holds a rectangle of the National Grid.
+
+    The grid is turned and bent against north, so the sides are followed, not the corners alone.
+    OSTN15 has no value at the rim of the grid and beyond, where the bounds of the whole country
+    reach; there the datum's own degrees stand in, some 150 m from the others, and the box is that
+    much wider than it need be.
+
+    Parameters
+    ----------
+    bounds
+        The rectangle, EPSG:27700.
+
+    Returns
+    -------
+    west, south, east, north
+        Degrees, EPSG:4326; finite for any rectangle.
+    """
+    west, south, east, north = bounds.as_tuple()
+    along, up = np.linspace(west, east, _STEPS), np.linspace(south, north, _STEPS)
+    edges = (np.full(_STEPS, edge) for edge in (south, north, west, east))
+    below, above, left, right = edges
+    eastings = np.concatenate([along, along, left, right])
+    northings = np.concatenate([below, above, up, up])
+    longitude, latitude = to_wgs84(eastings, northings)
+    lost = ~(np.isfinite(longitude) & np.isfinite(latitude))
+    near = osgb36_degrees(eastings[lost], northings[lost])
+    longitudes = (longitude[~lost], near[0] - _DATUM_DEGREES, near[0] + _DATUM_DEGREES)
+    latitudes = (latitude[~lost], near[1] - _DATUM_DEGREES, near[1] + _DATUM_DEGREES)
+    x, y = np.concatenate(longitudes), np.concatenate(latitudes)
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
 def bng_wkt() -> str:

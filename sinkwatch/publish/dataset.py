@@ -91,11 +91,8 @@ def _licence(name: str) -> dict[str, object]:
 
 def _coverage(publication: Publication) -> dict[str, object]:
     area = publication.findings.area
-    west, south, east, north = area.bounds.as_tuple()
-    # The grid is turned against north: all four corners, so that the box holds the whole area.
-    longitudes, latitudes = geo.to_wgs84([west, west, east, east], [south, north, south, north])
-    corners = (latitudes.min(), longitudes.min(), latitudes.max(), longitudes.max())
-    box = " ".join(f"{degrees:.{_DEGREES}f}" for degrees in corners)
+    west, south, east, north = geo.degrees_round(area.bounds)
+    box = " ".join(f"{degrees:.{_DEGREES}f}" for degrees in (south, west, north, east))
     return {
         "@type": "Place",
         "name": area.name,

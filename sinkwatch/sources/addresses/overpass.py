@@ -178,17 +178,8 @@ def _box(spec: SourceSpec, area: Area) -> Box:
 
 
 def _of_area(area: Area) -> Box:
-    bounds = area.bounds
-    longitude, latitude = geo.to_wgs84(
-        [bounds.min_easting, bounds.max_easting, bounds.min_easting, bounds.max_easting],
-        [bounds.min_northing, bounds.min_northing, bounds.max_northing, bounds.max_northing],
-    )
-    return Box(
-        south=float(latitude.min()),
-        west=float(longitude.min()),
-        north=float(latitude.max()),
-        east=float(longitude.max()),
-    )
+    west, south, east, north = geo.degrees_round(area.bounds)
+    return Box(south=south, west=west, north=north, east=east)
 
 
 def _given(spec: SourceSpec, given: Any) -> Box:  # noqa: ANN401 - whatever the area file says

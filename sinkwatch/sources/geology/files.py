@@ -63,7 +63,6 @@ _READING_FAILED: Final = (
     shapely.errors.ShapelyError,
 )
 _MARGIN_DEGREES: Final = 0.02  # over a kilometre: a straight line in metres bends in degrees
-_STEPS: Final = 9  # points along each side of a window, so that its bend is followed
 _SHP_HEADER: Final = 100  # bytes; the length of the whole stands in it, in words of two
 _DBF_HEADER: Final = struct.Struct("<4xIHH")
 
@@ -128,18 +127,14 @@ def window(within: Bounds, crs: str) -> tuple[float, float, float, float]:
     bounds
         West, south, east, north, in metres or degrees.
     """
-    west, south, east, north = within.as_tuple()
     if crs == geo.BNG:
-        return west, south, east, north
-    eastings, northings = np.meshgrid(
-        np.linspace(west, east, _STEPS), np.linspace(south, north, _STEPS)
-    )
-    longitude, latitude = geo.to_wgs84(eastings.ravel(), northings.ravel())
+        return within.as_tuple()
+    west, south, east, north = geo.degrees_round(within)
     return (
-        float(np.nanmin(longitude)) - _MARGIN_DEGREES,
-        float(np.nanmin(latitude)) - _MARGIN_DEGREES,
-        float(np.nanmax(longitude)) + _MARGIN_DEGREES,
-        float(np.nanmax(latitude)) + _MARGIN_DEGREES,
+        west - _MARGIN_DEGREES,
+        south - _MARGIN_DEGREES,
+        east + _MARGIN_DEGREES,
+        north + _MARGIN_DEGREES,
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import __version__, config
-from sinkwatch.errors import BusyError, StoreError
+from sinkwatch.errors import BusyError, ConfigError, StoreError
 
 if TYPE_CHECKING:
     from sinkwatch.config import Settings
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 SECRET_BYTES: Final = 32
 """Length of the key under which links and hashed addresses are signed: 256 bits."""
+
+AREA_FILE: Final = "area"
+"""In the state folder and in the folder of the maps: names the area that they are of."""
 
 _MESSAGE_ID_BYTES: Final = 16  # 128 bits, so that no two mails ever share one
 
@@ -75,10 +78,16 @@ class Services:
         ------
         store
             Migrated to the present schema.
+
+        Raises
+        ------
+        ConfigError
+            If the state folder is another area's: what is held there would be taken for gone.
         """
         from sinkwatch.store import Store  # noqa: PLC0415 - `check` without a database skips SQLAlchemy
 
         self._make_state_folder()
+        self._claim(self.settings.state_folder, "state_folder")
         opened = Store.open(self.settings.database(), now=self.clock())
         try:
             yield opened
@@ -92,6 +101,26 @@ class Services:
     def database_file(self) -> Path:
         """Return where the SQLite database lies unless another database is set."""
         return self.settings.state_folder / "sinkwatch.db"
+
+    def maps(self) -> Path:
+        """
+        Return where the site is published.
+
+        Returns
+        -------
+        folder
+            The area's own.
+
+        Raises
+        ------
+        ConfigError
+            If another area's site lies there: this one would take its place.
+        """
+        folder = self.settings.maps_folder
+        with contextlib.suppress(OSError):  # whoever writes there says why it cannot be written
+            folder.mkdir(parents=True, exist_ok=True)
+        self._claim(folder, "maps_folder")
+        return folder
 
     def snapshots(self) -> Path:
         """Return the folder in which copies of sources are kept."""
@@ -252,6 +281,24 @@ class Services:
             yield
         finally:
             os.close(descriptor)
+
+    def _claim(self, folder: Path, setting: str) -> None:
+        """Mark a folder as this area's, unless it is marked already; refuse another's."""
+        path = folder / AREA_FILE
+        own = self.area.area_id
+        try:
+            found = path.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            with contextlib.suppress(OSError):  # a folder that cannot be written is told elsewhere
+                _write_new(path, f"{own}\n".encode())
+            return
+        if found != own:
+            raise ConfigError(
+                f"{setting} {folder}",
+                f"is that of area {found}, not of {own}",
+                f"Set state_folder, maps_folder and database_url to {own}'s own, in a settings "
+                "file of its own",
+            )
 
     def _make_state_folder(self) -> None:
         folder = self.settings.state_folder

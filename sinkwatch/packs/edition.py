@@ -223,7 +223,7 @@ class Edition:
             own = keepsakes.keep(keepsakes.folder_of(self.services), pages)
             pages = {path: page for path, page in pages.items() if path not in own}
             files |= own
-        written = site.write(pages, self.services.settings.maps_folder, files)
+        written = site.write(pages, self.services.maps(), files)
         if self.plan is not None:
             self.plan.tidy(packs or {})
         return written

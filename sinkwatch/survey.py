@@ -35,6 +35,15 @@ OUTLINES_WITHHELD: Final = (
 )
 """What every page and file says that has no zones for their licence's sake."""
 
+MOST_CORNERS: Final = 200_000
+"""Corners of zones that are drawn: with a country's five million, a page or the line round each
+zone would take minutes and gigabytes to make, and no browser would open it."""
+
+OUTLINES_TOO_MANY: Final = (
+    "The outlines of the ground's zones are too many to draw and are not shown; bands rest on them."
+)
+"""What every page and file says that has no zones because they cover a country in detail."""
+
 _AROUND: Final = frozenset(part.name for part in fields(Surroundings))
 _DECIDING: Final = GEOLOGY_KINDS | POSTCODE_KINDS | {"sinkholes"}
 
@@ -127,6 +136,7 @@ def surveyed(area: Area, inputs: Inputs) -> Surveyed:
         flagged=flagged,
         sources=inputs.states,
         surroundings=_released(area, inputs.surroundings),
+        are_zones_too_many=_are_too_many(knowledge.zones),
     )
     return Surveyed(findings=found, knowledge=knowledge, postcodes=every_postcode(inputs))
 
@@ -157,7 +167,7 @@ def every_postcode(inputs: Inputs) -> gpd.GeoDataFrame:
 
 def withholds_outlines(findings: Findings) -> bool:
     """
-    Tell whether the zones' outlines are licensed to this installation alone.
+    Tell whether the zones' outlines are kept from whoever is shown the rest.
 
     Parameters
     ----------
@@ -167,9 +177,29 @@ def withholds_outlines(findings: Findings) -> bool:
     Returns
     -------
     is_withheld
-        True if the findings hold no zones for that reason; bands rest on them all the same.
+        True if the findings hold no zones for that reason, or because they are too many to draw;
+        bands rest on them all the same.
     """
-    return any(_is_withheld(state.spec) for state in findings.sources)
+    return bool(why_withheld(findings))
+
+
+def why_withheld(findings: Findings) -> str:
+    """
+    Say why no outlines of the ground are shown although bands rest on them.
+
+    Parameters
+    ----------
+    findings
+        What is to be shown.
+
+    Returns
+    -------
+    sentence
+        Empty if they are shown, or if no geology is held.
+    """
+    if any(_is_withheld(state.spec) for state in findings.sources):
+        return OUTLINES_WITHHELD
+    return OUTLINES_TOO_MANY if findings.are_zones_too_many else ""
 
 
 def _is_withheld(spec: SourceSpec) -> bool:
@@ -181,8 +211,13 @@ def _is_withheld(spec: SourceSpec) -> bool:
 
 
 def _outlines(area: Area, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the zones that anybody may be shown: none where their licence forbids it."""
-    return zones.iloc[:0] if any(map(_is_withheld, area.sources)) else zones
+    """Return the zones that are shown: none where their licence or their number forbids it."""
+    is_shown = not (any(map(_is_withheld, area.sources)) or _are_too_many(zones))
+    return zones if is_shown else zones.iloc[:0]
+
+
+def _are_too_many(zones: gpd.GeoDataFrame) -> bool:
+    return int(shapely.get_num_coordinates(zones.geometry.to_numpy()).sum()) > MOST_CORNERS
 
 
 def _released(area: Area, surroundings: Surroundings) -> Surroundings:

@@ -352,7 +352,7 @@ def test_a_mail_says_that_ground_is_not_shown_and_not_that_it_is_not_assessed(
     world: Callable[..., World], services: Services
 ) -> None:
     alt = drawn(world(is_restricted=True).findings).alt
-    assert "Ground: its outlines are licensed and not shown." in alt
+    assert "Ground: its outlines are not shown." in alt
     assert "Ground: not held." not in alt
     letters = Letters.of(services, world(is_restricted=True).surveyed)
     assert b"the gypsum belt" in parts_of(letters.render(a_digest(), NOW).mime)["as sent"]

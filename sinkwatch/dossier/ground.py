@@ -180,8 +180,8 @@ def _sources(matter: Matter) -> Iterator[str]:
 
 
 def _withheld(matter: Matter) -> Iterator[str]:
-    if survey.withholds_outlines(matter.findings):
-        yield survey.OUTLINES_WITHHELD
+    if why := survey.why_withheld(matter.findings):
+        yield why
 
 
 def _surroundings(matter: Matter) -> Iterator[str]:

@@ -88,6 +88,8 @@ class Findings:
         How each source stands.
     surroundings
         What helps to find and show places, and decides no band.
+    are_zones_too_many
+        Whether there are so many zones that none is drawn: `zones` and `edges` are empty then.
     """
 
     area: Area
@@ -104,6 +106,7 @@ class Findings:
     flagged: frozenset[str]
     sources: tuple[SourceState, ...]
     surroundings: Surroundings = field(default_factory=Surroundings)
+    are_zones_too_many: bool = False
 
     def __post_init__(self) -> None:
         """Refuse outlines that their licence keeps here: whatever is published is made of this."""

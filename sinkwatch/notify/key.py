@@ -65,7 +65,7 @@ def draw(sheet: Sheet, scene: Scene) -> None:
 
 def _ground_entries(scene: Scene, scale: float) -> Iterator[Entry]:
     if scene.is_ground_withheld:
-        yield _swatch((), scale), "ground: licensed, not shown"
+        yield _swatch((), scale), "ground: not shown here"
         return
     for kind, name in scene.kinds:
         yield _swatch(((kind, 0),), scale), name

@@ -200,7 +200,7 @@ def alt(scene: Scene) -> str:
 
 def _ground_sentence(scene: Scene) -> str:
     if scene.is_ground_withheld:
-        return "Ground: its outlines are licensed and not shown."
+        return "Ground: its outlines are not shown."
     names = ", ".join(name for _, name in scene.kinds)
     return f"Ground: {names}." if names else "Ground: not held."
 

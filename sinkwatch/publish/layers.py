@@ -186,8 +186,8 @@ def notice(findings: Findings) -> str:
         Such as "Zones are drawn at about 1:100 000; their edge is uncertain by ± 500 to 1,000 m.",
         or why none are shown.
     """
-    if survey.withholds_outlines(findings):
-        return survey.OUTLINES_WITHHELD
+    if why := survey.why_withheld(findings):
+        return why
     scale = sources.nominal_scale(findings)
     drawn = f"drawn at about {scale}" if scale else "drawn roughly"
     span = edge_span(findings)

@@ -201,11 +201,11 @@ def caveats(findings: Findings, file: str) -> list[str]:
     """
     own = narrow([file] if file else CAVEATS)
     is_rounded = not file or file.startswith(("sinkholes", "cases"))
-    withheld = [survey.OUTLINES_WITHHELD] if survey.withholds_outlines(findings) else []
+    why = survey.why_withheld(findings)
     return [
         *own,
         *([_ROUNDED] if is_rounded else []),
-        *withheld,
+        *([why] if why else []),
         wording.DISCLAIMER,
         wording.LIMITS,
     ]
@@ -363,11 +363,12 @@ def licences(findings: Findings) -> bytes:
     content
         Plain text, UTF-8.
     """
+    why = survey.why_withheld(findings)
     paragraphs = [
         f"Data published by sinkwatch for {findings.area.name}",
         wording.DISCLAIMER,
         _ABOUT_FILES,
-        *([survey.OUTLINES_WITHHELD] if survey.withholds_outlines(findings) else ()),
+        *([why] if why else ()),
         *(_licence(source) for source in sources.gather(findings)),
         wording.LIMITS,
     ]

@@ -368,7 +368,7 @@ def test_ground_that_is_withheld_is_said_to_be_and_is_not_called_blank(case: Cas
         sources=(dataclasses.replace(ground, spec=spec),),
     )
     drawn = withheld.drawn()
-    assert "Ground: its outlines are licensed and not shown." in drawn.alt
+    assert "Ground: its outlines are not shown." in drawn.alt
     blank = case.but(zones=found.zones.iloc[:0], edges=found.edges.iloc[:0]).drawn()
     # The map is the same; the key says why there is nothing on it.
     differs = np.argwhere(grey(drawn.png) != grey(blank.png))

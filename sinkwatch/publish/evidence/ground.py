@@ -107,8 +107,8 @@ class Ground:
         Lines where drawing stopped, EPSG:27700.
     nominal_scale
         At which the zones were drawn, such as 100000; None if that is not said.
-    is_withheld
-        Whether the zones' outlines are licensed to this installation alone.
+    why_withheld
+        Why no outlines of zones are drawn although bands rest on them; empty if they are.
     streets
         The backdrop; None if none is held.
     names
@@ -125,7 +125,7 @@ class Ground:
     uncertainties_m: NDArray[np.float64]
     limits: BaseGeometry
     nominal_scale: int | None
-    is_withheld: bool
+    why_withheld: str
     streets: Streets | None
     names: tuple[Name, ...]
     case_ids: frozenset[str]
@@ -157,7 +157,7 @@ class Ground:
             uncertainties_m=uncertainties_m,
             limits=shapes.limits(findings.zones, findings.edges),
             nominal_scale=_denominator(sources.nominal_scale(findings)),
-            is_withheld=survey.withholds_outlines(findings),
+            why_withheld=survey.why_withheld(findings),
             streets=None if backdrop is None else _streets(backdrop),
             names=_names(findings),
             case_ids=frozenset(findings.cases["case_id"]),

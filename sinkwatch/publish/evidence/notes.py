@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import shapely
 
-from sinkwatch import public, survey, wording
+from sinkwatch import public, wording
 from sinkwatch.publish.evidence import lettering
 from sinkwatch.publish.evidence.picture import Picture
 
@@ -48,8 +48,8 @@ def notes(ground: Ground, dossier: Dossier, sheet: Sheet) -> tuple[str, ...]:
 
 def _of_zones(ground: Ground, scene: Scene) -> Iterator[str]:
     terrain = scene.terrain
-    if ground.is_withheld:
-        yield survey.OUTLINES_WITHHELD
+    if ground.why_withheld:
+        yield ground.why_withheld
         return
     if not terrain.zones:
         yield "No zones of the ground are held for this sheet: it is blank there, not assessed."

@@ -88,8 +88,8 @@ def _pack(findings: Findings, dossier: Dossier, *, map_id: str, version: str) ->
         "disclaimer": dossier.disclaimer,
         "limits": dossier.limits,
     }
-    if survey.withholds_outlines(findings):
-        said["zones"] = survey.OUTLINES_WITHHELD
+    if why := survey.why_withheld(findings):
+        said["zones"] = why
     return {item: wording.clean(text) for item, text in said.items()}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sinkwatch import events, style, wording
-from sinkwatch.publish import locations, page, pictures, sources
+from sinkwatch.publish import locations, page, pictures, sources, squares
 from sinkwatch.publish.frame import Card
 from sinkwatch.publish.overview import Overview
 from sinkwatch.publish.painting import Setting
@@ -147,10 +147,52 @@ def of_thing(publication: Publication, thing: Thing) -> Card:
     return _of_thing(publication, thing).card
 
 
+def of_page(publication: Publication, thing: Thing) -> Card | None:
+    """
+    Return the card of a page about one thing, if it has one.
+
+    Parameters
+    ----------
+    publication
+        The edition.
+    thing
+        Record, site or application.
+
+    Returns
+    -------
+    card
+        As `of_thing` returns it; None for one of so many records that none has its own, and whose
+        page shows that of the area.
+    """
+    is_record = thing.folder.startswith(f"{locations.RECORDS}/")
+    if is_record and squares.are_counted(publication.things.records):
+        return None
+    return of_thing(publication, thing)
+
+
+def carded(publication: Publication) -> tuple[Thing, ...]:
+    """
+    Return the records and watched sites of which each has a card of its own.
+
+    Parameters
+    ----------
+    publication
+        The edition.
+
+    Returns
+    -------
+    things
+        No record where they are too many to be drawn one by one: to paint 48,000 takes an hour.
+    """
+    things = publication.things
+    records = () if squares.are_counted(things.records) else things.records
+    return (*records, *things.sites)
+
+
 def _faces(publication: Publication) -> Iterator[_Face]:
     yield _of_area(publication)
     entries = publication.history.by_subject()
-    for thing in (*publication.things.records, *publication.things.sites):
+    for thing in carded(publication):
         kind = _STATE_OF[thing.folder.partition("/")[0]]
         changes = entries.get((kind, thing.key), ())
         day = changes[0].on if changes else publication.history.began_on

@@ -126,12 +126,12 @@ def pages(
         By path inside the site.
     """
     live = _live(publication)
-    of_things = [_card_of(publication, thing) for thing in _carded(publication)]
+    of_things = [_card_of(publication, thing) for thing in cards.carded(publication)]
     dated = [_dated(publication, day) for day in _days(publication, copies)]
     shared = {"own_style": styles().path, "credits": _credits(publication)}
     made = _map_page(publication, sketch, live, shared)
     history = publication.history.by_subject()
-    for thing, card in zip(_carded(publication), of_things, strict=True):
+    for thing, card in zip(cards.carded(publication), of_things, strict=True):
         kind = _STATE_OF[thing.folder.partition("/")[0]]
         entries = history.get((kind, thing.key), ())
         made |= _card_page(publication, thing, card, entries, shared)
@@ -157,10 +157,6 @@ def _days(publication: Publication, copies: Collection[date]) -> list[date]:
     """Return the days of which there is a dated copy, the newest first."""
     own = publication.changed_on
     return sorted({*copies, own} if own else {*copies}, reverse=True)
-
-
-def _carded(publication: Publication) -> tuple[Thing, ...]:
-    return (*publication.things.records, *publication.things.sites)
 
 
 def _live(publication: Publication) -> Piece:

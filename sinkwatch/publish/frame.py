@@ -151,6 +151,7 @@ class Sheet:
         return locations.page_in(self.folder)
 
 
+@cache
 def shared() -> tuple[Asset, ...]:
     """Return the styles and scripts that every page links."""
     return (styles(), assets.own("page.js", stem="page"))

@@ -12,7 +12,7 @@ import shapely
 
 from sinkwatch import public, style, wording
 from sinkwatch.model import Bounds, Evidence
-from sinkwatch.publish import layers
+from sinkwatch.publish import layers, squares
 from sinkwatch.publish.evidence import key, marks, patterns, typeface, wayfinding
 from sinkwatch.publish.evidence.backdrop import Backdrop
 from sinkwatch.publish.evidence.canvas import Canvas, Stroke, one
@@ -56,6 +56,9 @@ _RIM: Final = Stroke(colour=style.INK, width_mm=0.28)
 _CLEAR: Final = Stroke(colour=_WHITE, width_mm=0.9)
 _DOUBT: Final = Stroke(colour=style.ACCENT, width_mm=0.25, dash_mm=(1.2, 0.9))
 _QUIET: Final = Stroke(colour=patterns.mixed(style.ACCENT, 0.55), width_mm=0.75, is_round=True)
+_RECORD: Final = Stroke(
+    colour=style.EVIDENCE_COLOURS[Evidence.CONFIRMED], width_mm=0.5, is_round=True
+)
 _MARK_MM: Final = 1.35
 _SMALL_MM: Final = 0.75
 _SQUARE: Final = ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0))
@@ -205,10 +208,15 @@ class Overview:
         canvas.fill(one(shapely.MultiPolygon(triangles)), style.ACCENT)
 
     def _draw_records(self, canvas: Canvas) -> None:
-        self._draw_doubts(canvas, self.things.records, marks.DOUBT)
+        is_counted = squares.are_counted(self.things.records)
+        if is_counted:
+            at = {_at(self.window, thing) for thing in self.things.records}
+            canvas.line(_dots(sorted(at)), _RECORD)
+        else:
+            self._draw_doubts(canvas, self.things.records, marks.DOUBT)
         for thing in reversed(self.things.sites):
             _mark(canvas, _at(self.window, thing), thing, _SQUARE)
-        for thing in sorted(self.things.records, key=_weakest_first):
+        for thing in () if is_counted else sorted(self.things.records, key=_weakest_first):
             marks.record(canvas, _at(self.window, thing), _grade(thing))
 
     def _draw_doubts(self, canvas: Canvas, things: Sequence[Thing], stroke: Stroke) -> None:
@@ -231,6 +239,9 @@ class Overview:
             yield key.swatch("limit"), "Where drawing stopped; says nothing of the ground"
 
     def _record_key(self) -> Iterator[tuple[bytes, str]]:
+        if squares.are_counted(self.things.records):
+            yield _sample(_record_sample), "A recorded event"
+            return
         grades = {_grade(thing) for thing in self.things.records}
         for grade in marks.STRENGTH:
             if grade in grades:
@@ -332,7 +343,8 @@ def _labels(
     board = Board(window.neat)
     board.take(shapely.box(0, 0, *_BAR_ROOM_MM))
     room = _MARK_MM + 0.5
-    marked = {_at(window, thing) for thing in (*things.records, *things.sites)}
+    records = () if squares.are_counted(things.records) else things.records
+    marked = {_at(window, thing) for thing in (*records, *things.sites)}
     for right, up in sorted(marked):
         board.take(shapely.box(right - room, up - room, right + room, up + room))
     wanted: dict[str, tuple[Name, At, str]] = {}
@@ -411,6 +423,10 @@ def _plain_mark(canvas: Canvas, corners: Sequence[tuple[float, float]]) -> None:
 
 def _quiet_sample(canvas: Canvas) -> None:
     canvas.line(_dots([_MIDDLE]), _QUIET)
+
+
+def _record_sample(canvas: Canvas) -> None:
+    canvas.line(_dots([_MIDDLE]), _RECORD)
 
 
 def _small_sample(canvas: Canvas) -> None:

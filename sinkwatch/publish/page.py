@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sinkwatch import public, survey
-from sinkwatch.publish import assets, context, filters, frame, layers, sources
+from sinkwatch.publish import assets, context, filters, frame, layers, sources, squares
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,6 +167,8 @@ def tables(publication: Publication) -> dict[str, object]:
         "things": things,
         "listed": things,
         "n_left_out": 0,
+        "listed_records": squares.shown(things.records),
+        "n_records_left_out": len(things.records) - len(squares.shown(things.records)),
         "sources": sources.gather(findings),
         "warnings": sources.warnings(findings),
         "remarks": context.gather(findings),
@@ -176,7 +178,5 @@ def tables(publication: Publication) -> dict[str, object]:
         "drawn_records": sum(thing.geometry is not None for thing in things.records),
         "rounded_to_m": public.ROUNDED_TO_M,
         "edge_span": layers.edge_span(findings),
-        "outlines_withheld": (
-            survey.OUTLINES_WITHHELD if survey.withholds_outlines(findings) else ""
-        ),
+        "outlines_withheld": survey.why_withheld(findings),
     }

@@ -12,7 +12,7 @@ import shapely
 from folium.utilities import JsCode
 
 from sinkwatch import survey
-from sinkwatch.publish import backdrop, geojson, layers, marks
+from sinkwatch.publish import backdrop, geojson, layers, marks, squares
 
 if TYPE_CHECKING:
     from sinkwatch.model import Bounds, Findings
@@ -160,7 +160,7 @@ def _layers(findings: Findings, things: Things) -> list[Layer]:
             parts=[_outlines("cells", layers.postcode_cells(findings), "postcodes")],
             is_shown=False,
         ),
-        _records(things),
+        _counted(things) if squares.are_counted(things.records) else _records(things),
         # The crowd fills it: thousands would not fit as shapes with words.
         Layer(name=CROWD, title="Planning applications", parts=[]),
         Layer(
@@ -228,6 +228,12 @@ def _records(things: Things) -> Layer:
         _points("record_marks", marks.marks(things.records), "mark"),
     ]
     return Layer(name="records", title="Recorded events", parts=parts)
+
+
+def _counted(things: Things) -> Layer:
+    """Count the records of a country by squares: its map cannot carry a mark for each."""
+    counted = _outlines("record_squares", squares.outlines(things.records), "uncertainty")
+    return Layer(name="records", title="Recorded events by square", parts=[counted])
 
 
 def _applications(things: Things) -> Layer:

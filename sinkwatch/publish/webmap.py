@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from sinkwatch.publish.tiles import Archive
 
 MIN_ZOOM: Final = 10
+"""Furthest view of the map of a town; that of a wider area goes as far back as shows it whole."""
+
 MIN_ZOOM_OF_A_PLACE: Final = 13
 """Furthest view of the map of one place: zones are held no further than it shows."""
 
@@ -42,6 +45,8 @@ NOTICE_HEIGHT_PX: Final = 84
 """Room for that notice under the first view, pixels."""
 
 _MARGIN_DEGREES: Final = 0.08
+_WORLD_PX: Final = 256  # how wide the whole world is at zoom 0
+_VIEW_PX: Final = 600  # as much of the map as most screens show
 _PANES: Final = {"zones": 340, "postcodes": 360, "uncertainty": 380, "leaders": 580, "names": 590}
 """Ours, below Leaflet's marks at 600; by z-index."""
 
@@ -294,14 +299,15 @@ def _backdrop_script(findings: Findings, below: Sequence[backdrop.Part]) -> str:
 
 
 def _map(findings: Findings, focus: Focus | None) -> folium.Map:
-    west, south, east, north = _extent(findings, 0 if focus else _MARGIN_DEGREES)
+    extent = _extent(findings, 0 if focus else _MARGIN_DEGREES)
+    west, south, east, north = extent
     (longitude,), (latitude,) = geo.to_wgs84(*findings.area.map_centre)
     view = folium.Map(
         location=(round(float(latitude), 6), round(float(longitude), 6)),
         tiles=None,
         zoom_start=FIRST_ZOOM,
         # In Leaflet's spelling: folium keeps its own min_zoom and max_zoom for tiles.
-        minZoom=MIN_ZOOM if focus is None else MIN_ZOOM_OF_A_PLACE,
+        minZoom=MIN_ZOOM_OF_A_PLACE if focus else _furthest(extent),
         maxZoom=MAX_ZOOM,
         max_bounds=True,
         min_lat=south,
@@ -315,14 +321,21 @@ def _map(findings: Findings, focus: Focus | None) -> folium.Map:
 
 
 def _extent(findings: Findings, margin: float) -> tuple[float, float, float, float]:
-    west, south, east, north = findings.area.bounds.as_tuple()
-    longitudes, latitudes = geo.to_wgs84([west, west, east, east], [south, north, south, north])
+    west, south, east, north = geo.degrees_round(findings.area.bounds)
     return (
-        round(float(longitudes.min()) - margin, 4),
-        round(float(latitudes.min()) - margin, 4),
-        round(float(longitudes.max()) + margin, 4),
-        round(float(latitudes.max()) + margin, 4),
+        round(west - margin, 4),
+        round(south - margin, 4),
+        round(east + margin, 4),
+        round(north + margin, 4),
     )
+
+
+def _furthest(extent: tuple[float, float, float, float]) -> int:
+    """Return the closest zoom, `MIN_ZOOM` at most, at which the whole extent can be seen."""
+    west, south, east, north = extent
+    up = [math.asinh(math.tan(math.radians(degrees))) for degrees in (south, north)]
+    turns = max((east - west) / 360, (up[1] - up[0]) / math.tau)
+    return min(MIN_ZOOM, math.floor(math.log2(_VIEW_PX / (_WORLD_PX * turns))))
 
 
 def _background(tiles: Tiles) -> folium.TileLayer:

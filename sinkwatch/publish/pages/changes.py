@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sinkwatch.publish import feeds, frame, locations
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
     from sinkwatch.publish.publication import Publication
+
+
+MOST_CHANGES: Final = 2_000
+"""Changes on the page, the newest; each has its own page or file besides. The first edition of a
+country, of 48,000 records, would make it 5 MB."""
 
 
 def pages(publication: Publication) -> dict[str, bytes]:
@@ -34,5 +39,10 @@ def pages(publication: Publication) -> dict[str, bytes]:
         description=f"Every change of what is published about {area}, the newest first.",
     )
     told = feeds.told(publication)
-    days = [(day, list(each)) for day, each in groupby(told, key=lambda each: each.entry.on)]
-    return frame.render(publication, sheet, days=days, began_on=publication.history.began_on)
+    shown = groupby(told[:MOST_CHANGES], key=lambda each: each.entry.on)
+    said = {
+        "days": [(day, list(each)) for day, each in shown],
+        "n_left_out": max(0, len(told) - MOST_CHANGES),
+        "began_on": publication.history.began_on,
+    }
+    return frame.render(publication, sheet, **said)

@@ -92,7 +92,7 @@ def _page(
         changed_on=changed_on or _first_day(publication),
         section=thing.folder.partition("/")[0],
         structured=_structured(publication, thing, changed_on),
-        picture=cards.of_thing(publication, thing),
+        picture=cards.of_page(publication, thing),
     )
     return frame.render(
         publication,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from sinkwatch.publish import frame, locations
+from sinkwatch.publish import frame, locations, squares
 from sinkwatch.publish.frame import Sheet
 
 if TYPE_CHECKING:
@@ -49,7 +49,14 @@ def pages(publication: Publication) -> dict[str, bytes]:
         description=f"Recorded events and planning steps around {area}, in order of time.",
     )
     shown, n_left_out = _shown(publication)
-    return frame.render(publication, sheet, spans=_spans(shown), n_left_out=n_left_out)
+    records = publication.things.records
+    return frame.render(
+        publication,
+        sheet,
+        spans=_spans(shown),
+        n_left_out=n_left_out,
+        n_records_left_out=len(records) - len(squares.shown(records)),
+    )
 
 
 def _shown(publication: Publication) -> tuple[list[Thing], int]:
@@ -57,7 +64,9 @@ def _shown(publication: Publication) -> tuple[list[Thing], int]:
     things = publication.things
     applications = sorted(things.applications, key=_order, reverse=True)
     kept = applications[:MOST_APPLICATIONS]
-    listed = sorted((*things.records, *things.cases, *kept), key=_order, reverse=True)
+    listed = sorted(
+        (*squares.shown(things.records), *things.cases, *kept), key=_order, reverse=True
+    )
     return listed, len(applications) - len(kept)
 
 

@@ -32,9 +32,8 @@ def asked_of(folder: Path) -> Queries:
     """Return what to ask of the files in a folder."""
     tables = {name: str(folder / f"{name}.parquet") for name in ("places", "records", "bands")}
     tables["zones"] = str(folder / "plain_zones.parquet")
-    steps = {
-        name: query.replace("{reach_m}", f"{reach_m(folder)}") for name, query in _STEPS.items()
-    }
+    far = f"{reach_m(folder)}"
+    steps = {name: query.replace("{reach_m}", far) for name, query in _STEPS.items()}
     return Queries(tables=tables, steps=steps, last=_LAST)
 
 

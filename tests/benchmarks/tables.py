@@ -167,7 +167,7 @@ def _seconds(took_s: float) -> str:
 def _in_words(programs: dict[str, Measured]) -> str:
     own = programs[OURS]
     said = [f"{own.rows / own.wall_s:,.0f} rows a second, Parquet to Parquet."]
-    if DECODING in programs:
+    if DECODING in programs and not programs[DECODING].why:
         decode = programs[DECODING]
         said.append(
             f"{decode.own_wall_s / decode.wall_s:.1f} × as long as decoding the input alone"

@@ -299,14 +299,17 @@ def measure(session: Session, asked: Iterable[str]) -> None:
     prepare(session.folder, session.rows, session.order)
     decode = session.run(peers.DECODE, "none")
     arrays = session.run(peers.ARRAYS, "none")
-    own = session.run(peers.OURS, "ours.parquet")
+    own = session.run(f"KEPT = False\n{peers.OURS}", "ours.parquet")
     assert own is not None
+    session.run(f"KEPT = True\n{peers.OURS}", "none.parquet")  # which keeps the layers
+    again = session.run(f"KEPT = True\n{peers.OURS}", "none.parquet")
     assert arrays is not None
     took = {"own_wall_s": own["wall_s"], "own_cpu_s": own["cpu_s"]}
     session.note(tables.DECODING, decode, **took)
     stages = {said: arrays[name] for name, said in _STAGES.items()}
     session.note(tables.ARRAYS, arrays, **took, stages=stages)
     session.note(tables.OURS, own, **took)
+    session.note(tables.KEPT, again, **took)
     answers = ours(session.folder / "ours.parquet")
     for name in for_now:
         figures = session.run("".join(PEERS[name].parts), "theirs.parquet")

@@ -56,6 +56,7 @@ hazard = assess.prepare(*layers, world.parameters())
 bulk.assess_file(
     bulk.Basis(hazard=hazard, bounds=country),
     bulk.Request(source=folder / "places.parquet", target=answers, overwrite=True),
+    kept=folder / "kept" if KEPT else None,
 )
 report(began)
 """

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OURS: Final = "sinkwatch"
+KEPT: Final = "sinkwatch, layers kept"
 DECODING: Final = "decoding the input alone"
 ARRAYS: Final = "the arrays alone"
 USUAL: Final = "geopandas, as usual"
@@ -143,7 +144,7 @@ def _of_rows(programs: dict[str, Measured]) -> str:
 
 def _place(of: Measured) -> tuple[bool, bool, bool, float]:
     """Order decoding before us, us before the others, and those by the time that they take."""
-    return of.program != DECODING, of.program != OURS, bool(of.why), of.cpu_s
+    return of.program != DECODING, of.program not in (OURS, KEPT), bool(of.why), of.cpu_s
 
 
 def _row(of: Measured) -> list[str]:

@@ -40,7 +40,13 @@ def test_each_result_is_kept_and_none_of_them_measured_again(
 ) -> None:
     bench_nation.measure(session, [PEER])
     kept = tables.read(session.keep)
-    assert [name for _, _, name in kept] == [tables.DECODING, tables.ARRAYS, tables.OURS, PEER]
+    assert [name for _, _, name in kept] == [
+        tables.DECODING,
+        tables.ARRAYS,
+        tables.OURS,
+        tables.KEPT,
+        PEER,
+    ]
     found = kept[2_000_000, "register", PEER]
     assert (found.n_differ, found.version, found.own_cpu_s) == (2, "1.5", 3.0)
     forbid(monkeypatch)
@@ -68,7 +74,7 @@ def test_a_peer_that_is_not_there_or_not_asked_is_named_but_not_kept(
     bench_nation.measure(session, [PEER, tables.USUAL])
     said = {name: of.why for (_, _, name), of in session.kept.items() if of.why}
     assert said == {PEER: "not installed", tables.USUAL: "not asked beyond 1,000,000 rows"}
-    assert len(tables.read(session.keep)) == 3
+    assert len(tables.read(session.keep)) == 4
 
 
 def test_of_a_small_file_the_middle_run_of_three_counts(

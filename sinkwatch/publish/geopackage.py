@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pyogrio
 
-from sinkwatch import geo
+from sinkwatch import gdal, geo
 from sinkwatch.errors import StoreError
 from sinkwatch.publish.kept import Kept
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from shapely.geometry.base import BaseGeometry
@@ -35,8 +33,6 @@ _TYPES: Final = {
 """What a column of each kind is made of, also where every cell of it is empty."""
 
 _KEPT: Final = Kept(most=4)
-
-_CONFIG_IS_SHARED: Final = threading.Lock()  # by all threads: GDAL's options are the process's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +129,10 @@ def dumped(tables: Sequence[Table], *, made_on: date) -> bytes:
 
 def _written(tables: Sequence[Table], made_on: date) -> bytes:
     try:
-        with tempfile.TemporaryDirectory(prefix="sinkwatch-") as folder, _as_of(made_on):
+        with (
+            tempfile.TemporaryDirectory(prefix="sinkwatch-") as folder,
+            gdal.told(gdal.dated(made_on.isoformat())),
+        ):
             path = Path(folder) / "written.gpkg"
             for table in tables:
                 _write(path, table)
@@ -157,19 +156,3 @@ def _write(path: Path, table: Table) -> None:
         layer_options={name: text for name, text in said.items() if text},
         **({"geometry_type": table.geometry_type} if table.geometry_type else {}),
     )
-
-
-@contextmanager
-def _as_of(made_on: date) -> Iterator[None]:
-    """Have GDAL write that day instead of the present moment, and wait for no disk."""
-    wanted = {
-        "OGR_CURRENT_DATE": f"{made_on.isoformat()}T00:00:00.000Z",
-        "OGR_SQLITE_SYNCHRONOUS": "OFF",
-    }
-    with _CONFIG_IS_SHARED:
-        before = {name: pyogrio.get_gdal_config_option(name) for name in wanted}
-        pyogrio.set_gdal_config_options(wanted)
-        try:
-            yield
-        finally:
-            pyogrio.set_gdal_config_options(before)

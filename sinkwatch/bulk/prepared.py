@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import shapely
 
-from sinkwatch import assess, grid
+from sinkwatch import __version__, assess, grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,9 @@ MOST_KEPT: Final = 3
 """How many prepared layers are kept: those in use and the ones before them."""
 
 _NAME_LENGTH: Final = 16  # hexadecimal digits of a SHA-256 that a folder is named by
+_HALFWAY: Final = "."  # how the names of folders begin that are not whole yet
+_KILLED_AFTER_S: Final = 3_600  # no folder is half made for so long but by what was killed
+_TOLD: Final = "told.json"
 _SHAPES: Final = "zone_geometry"
 _LISTS: Final = ("touched", "near", "records")
 _TABLES: Final = ("row", "ground", "known_m", "raised")
@@ -67,32 +70,40 @@ def index(hazard: assess.Hazard, folder: Path | None, n_places: int) -> assess.I
     index
         For `assess.points`.
     """
-    squares = assess.squares_over(hazard, n_places)
+    squares = assess.squares_over(hazard, max(n_places, 1))
     if folder is None:
         return assess.index(hazard, squares)
-    place = folder / f"{digest(hazard)[:_NAME_LENGTH]}-{squares.n_squares}"
-    try:
-        return load(place)
-    except (OSError, ValueError, KeyError):  # absent, or damaged: made anew
-        made = assess.index(hazard, squares)
-        with contextlib.suppress(OSError):  # what cannot be kept is made again the next time
-            _keep(place, made)
-        return made
+    # Another version may lay the same layers out otherwise.
+    named = hashlib.sha256(f"{__version__} {digest(hazard)}".encode()).hexdigest()[:_NAME_LENGTH]
+    place = folder / f"{named}-{squares.n_squares}"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # absent, or damaged
+        held = load(place)
+        if held.squares == squares:
+            return held
+    made = assess.index(hazard, squares)
+    with contextlib.suppress(OSError):  # what cannot be kept is made again the next time
+        _keep(place, made)
+    return made
 
 
 def _keep(place: Path, made: assess.Index) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".") as part:
-        save(Path(part), made)
-        if place.exists():
-            shutil.rmtree(place)
-        Path(part).rename(place)
-        Path(part).mkdir()  # which the context then takes away
+    with tempfile.TemporaryDirectory(
+        dir=place.parent, prefix=_HALFWAY, ignore_cleanup_errors=True
+    ) as part:
+        save(Path(part) / place.name, made)
+        shutil.rmtree(place, ignore_errors=True)  # damaged, or another process was quicker
+        (Path(part) / place.name).rename(place)
     held = sorted(
-        (each for each in place.parent.iterdir() if each.is_dir()),
-        key=lambda each: each.stat().st_mtime,
+        (each for each in place.parent.iterdir() if not each.name.startswith(_HALFWAY)),
+        key=lambda each: each.stat().st_mtime_ns,
     )
-    for old in held[:-MOST_KEPT]:
+    killed = [
+        each
+        for each in place.parent.glob(f"{_HALFWAY}*")
+        if place.stat().st_mtime - each.stat().st_mtime > _KILLED_AFTER_S
+    ]
+    for old in (*held[:-MOST_KEPT], *killed):
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -103,10 +114,11 @@ def save(folder: Path, made: assess.Index) -> None:
     Parameters
     ----------
     folder
-        An empty one.
+        An empty one, or none yet.
     made
         What `assess.index` returns.
     """
+    folder.mkdir(exist_ok=True)
     arrays = _arrays(made.hazard) | {name: getattr(made, name) for name in _TABLES}
     for name in _LISTS:
         lists = getattr(made, name)
@@ -114,8 +126,11 @@ def save(folder: Path, made: assess.Index) -> None:
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     squares = made.squares
-    told = {each.name: getattr(squares, each.name) for each in fields(squares)}
-    (folder / "squares.json").write_text(json.dumps(told), encoding="utf-8")
+    told = {
+        "squares": {each.name: getattr(squares, each.name) for each in fields(squares)},
+        "sha256": {path.name: _summed(path) for path in folder.iterdir()},
+    }
+    (folder / _TOLD).write_text(json.dumps(told), encoding="utf-8")
 
 
 def load(folder: Path) -> assess.Index:
@@ -135,14 +150,20 @@ def load(folder: Path) -> assess.Index:
     Raises
     ------
     OSError
-        If it is not there.
+        If it is not there, or not all of it.
     ValueError
         If it is damaged.
+    KeyError, TypeError
+        If what it tells of itself is.
     """
-    told = json.loads((folder / "squares.json").read_text(encoding="utf-8"))
+    told = json.loads((folder / _TOLD).read_text(encoding="utf-8"))
 
     def held(name: str) -> NDArray[Any]:
-        mapped: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        path = folder / f"{name}.npy"
+        # Arrays are believed as they are: a wrong one would give wrong answers without a word.
+        if _summed(path) != told["sha256"][path.name]:
+            raise ValueError(f"{path} is not what was written")
+        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return mapped
 
     names = [each.name for each in fields(assess.Hazard) if each.name != _SHAPES]
@@ -155,7 +176,12 @@ def load(folder: Path) -> assess.Index:
     parts: dict[str, Any] = {name: held(name) for name in _TABLES}
     for name in _LISTS:
         parts[name] = grid.Lists(start=held(f"{name}.start"), item=held(f"{name}.item"))
-    return assess.Index(hazard=hazard, squares=grid.Grid(**told), **parts)
+    return assess.Index(hazard=hazard, squares=grid.Grid(**told["squares"]), **parts)
+
+
+def _summed(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _arrays(hazard: assess.Hazard) -> dict[str, NDArray[Any]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pyarrow as pa
 import shapely
@@ -16,7 +17,7 @@ import shapely
 from sinkwatch import grid
 from sinkwatch.bulk import formats, manifest, parts, pieces, prepared, stream
 from sinkwatch.bulk.request import Basis, BulkReport, Request
-from sinkwatch.bulk.rows import WAY_OUT, unreadable
+from sinkwatch.bulk.rows import unreadable
 from sinkwatch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["Basis", "BulkReport", "Request", "assess_file"]
 
 LOG = logging.getLogger(__name__)
+
+_SAID: Final = ".manifest"
+_BESIDE: Final = (_SAID, "-journal", "-wal", "-shm")  # what SQLite and we write beside a part
+
+_AGAIN: Final = "Check that there is room and that it can be written, and run again"
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told how many rows are done, and how many there are where the file says."""
@@ -68,8 +74,7 @@ def assess_file(
     SchemaError
         If the file cannot be read to its end, has no positions, or its axes look exchanged.
     """
-    if not request.source.is_file():
-        raise ConfigError(str(request.source), "there is no such file", "Check its name")
+    _check_source(request)
     if is_folder(request.target):
         with _told_plainly(request):
             return parts.assess_in_parts(basis, request, kept=kept, progress=progress)
@@ -92,9 +97,30 @@ def assess_file(
         how = manifest.asked(basis, request)
         written = manifest.described(part) | {"name": request.target.name}
         told = manifest.told(how, manifest.described(request.source), [written], report)
-        part.replace(request.target)
-        manifest.beside(request.target).write_text(told, encoding="utf-8")
+        _put_in_place(part, request.target, told)
     return report
+
+
+def _put_in_place(part: Path, target: Path, told: str) -> None:
+    """Move a file to its name, then its manifest: none ever stands beside what it does not tell."""
+    beside = manifest.beside(target)
+    said = part.with_name(part.name + _SAID)
+    said.write_text(told, encoding="utf-8")
+    for each in (part, said):
+        _sync(each)
+    beside.unlink(missing_ok=True)
+    part.replace(target)
+    said.replace(beside)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until what was written would outlast a cut in the power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def is_folder(target: Path) -> bool:
@@ -114,12 +140,26 @@ def is_folder(target: Path) -> bool:
     return target.is_dir() or not target.suffix
 
 
+def _check_source(request: Request) -> None:
+    source = request.source
+    if source.is_dir():
+        rule, way_out = "is a folder, not a file", "Name one file in it"
+        raise ConfigError(str(source), rule, way_out)
+    if not source.is_file():
+        raise ConfigError(str(source), "there is no such file", "Check its name")
+    kind = formats.of(source, formats.SOURCES)
+    if request.layer is not None and not kind.has_layers:
+        rule = f"cannot be chosen, since {kind.title} has no layers"
+        raise ConfigError(f"--layer {request.layer}", rule, "Leave --layer out")
+
+
 def _writable(request: Request) -> formats.Target:
-    kind = formats.of(request.target, formats.TARGETS)
-    if request.target.exists() and not request.overwrite:
-        raise ConfigError(
-            str(request.target), "is there already", "Name another file, or add --overwrite"
-        )
+    target = request.target
+    kind = formats.of(target, formats.TARGETS)
+    if not target.parent.is_dir():
+        raise ConfigError(str(target.parent), "there is no such folder", "Make it, or name another")
+    if target.exists() and not request.overwrite:
+        raise ConfigError(str(target), "is there already", "Name another file, or add --overwrite")
     return kind
 
 
@@ -132,7 +172,7 @@ def _whole(target: Path) -> Iterator[Path]:
         _remove(part)
         yield part
     finally:
-        for left in (part, *(part.with_name(part.name + more) for more in ("-journal", "-wal"))):
+        for left in (part, *(part.with_name(part.name + more) for more in _BESIDE)):
             _remove(left)
 
 
@@ -152,10 +192,12 @@ def _told_plainly(request: Request) -> Iterator[None]:
         # Arrow tells of damaged data so too, but then without the number of a system's error.
         if error.errno is None:
             raise unreadable(request.source.name, error) from error
+        is_source = error.filename == str(request.source)
+        kept = "What is done is kept" if is_folder(request.target) else "Nothing was written"
         raise ConfigError(
-            str(error.filename or request.target),
-            f"cannot be used ({error.strerror or error})",
-            WAY_OUT,
+            str(request.source if is_source else request.target),
+            f"cannot be {'read' if is_source else 'written'} ({error.strerror or error})",
+            f"{kept}. {_AGAIN}",
         ) from error
 
 
@@ -170,7 +212,7 @@ class _Counted:
         for piece in found:
             yield piece.batch
             self._noticed += piece.noticed
-            self._noticed.check(self._reading.name)
+            self._noticed.check(self._reading.name, self._reading.n_rows)
             self._progress(self._noticed.n_rows, self._reading.n_rows)
 
     def complete(self) -> pieces.Noticed:

@@ -113,6 +113,7 @@ def told(
         "rows": report.n_rows,
         "written": report.n_written,
         "unplaced": report.n_unplaced,
+        "misread": report.n_misread,
         "bands": {band.key: n for band, n in report.bands.items()},
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

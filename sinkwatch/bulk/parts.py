@@ -102,8 +102,8 @@ def assess_in_parts(
         If the file cannot be read to its end, has no positions, or its axes look exchanged.
     """
     store = Store.at(str(request.target))
+    was_there = store.is_there()
     plan = planned(basis, request)
-    there = begun(store, plan, overwrite=request.overwrite)
     with formats.of(request.source, formats.SOURCES).read(request) as reading:
         n_rows = grid.MOST_SQUARES if reading.n_rows is None else reading.n_rows
         asking = pieces.Asking(
@@ -113,17 +113,21 @@ def assess_in_parts(
             laid=pieces.laid_out(formats.TARGETS[".parquet"], reading, request),
             request=request,
         )
+        # What can be told of the source has been by now: nothing is removed for a bad one.
+        there = begun(store, plan, overwrite=request.overwrite)
         done: list[Done] = []
         noticed = pieces.Noticed()
         try:
             for each in stream.in_turn(partial(made, asking, store), _cut(asking, there)):
                 done.append(each)
                 noticed += each.noticed
-                noticed.check(reading.name)
+                noticed.check(reading.name, reading.n_rows)
                 progress(noticed.n_rows, reading.n_rows)
             report = noticed.complete(reading.name).report
         except SchemaError:
             clear(store)  # which says that nothing was written
+            if not was_there:
+                store.unmake()
             raise
     finish(store, plan, manifest.described(request.source), done, report)
     return report
@@ -178,7 +182,7 @@ def begun(store: Store, plan: dict[str, Any], *, overwrite: bool) -> frozenset[s
     names = store.names()
     held = json.loads(store.read_bytes(PLAN)) if PLAN in names else None
     if held == plan:
-        return frozenset(name for name in names if _is_part(name))
+        return frozenset(name for name in names if _is_part(name) and store.is_whole(name))
     if names and not overwrite:
         rule = "is there already, and is not this work half done"
         raise ConfigError(store.path, rule, "Name another folder, or add --overwrite")

@@ -14,10 +14,12 @@ from sinkwatch.bulk.rows import (
     UNCERTAINTY_COLUMN,
     WAY_OUT,
     Axes,
+    as_held,
     by_plain_name,
     numbers,
-    plain,
+    refuse_alike,
     refuse_taken,
+    unwrapped,
 )
 from sinkwatch.errors import SchemaError
 from sinkwatch.model import Band, GeologyClass
@@ -116,11 +118,12 @@ class Noticed:
             n_written=self.n_written,
             n_unplaced=self.n_unplaced,
             bands={band: self.bands[band] for band in sorted(Band, reverse=True)},
+            n_misread=self.n_exchanged + self.n_foreign,
         )
 
     def complete(self, name: str) -> Noticed:
         """
-        Return the counts of a whole file, if there is anything counted.
+        Return the counts of a whole file, if it can be what it is taken for.
 
         Parameters
         ----------
@@ -135,20 +138,24 @@ class Noticed:
         Raises
         ------
         SchemaError
-            If it holds no rows.
+            If it holds no rows, or as `check`.
         """
         if not self.n_rows:
             raise SchemaError(name, ["it holds no rows"], WAY_OUT)
+        self.check(name, self.n_rows)
         return self
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, n_all: int | None) -> None:
         """
-        Refuse a file whose positions are not what they are taken for.
+        Refuse a file whose positions are not what they are taken for, as soon as that is known.
 
         Parameters
         ----------
         name
             Of the file.
+        n_all
+            How many rows it has; None where that is not known yet, which tells nothing of a file
+            that only begins badly.
 
         Raises
         ------
@@ -163,7 +170,7 @@ class Noticed:
                 "Name the columns, or declare the CRS, as what they are",
             ),
         ):
-            if n > _MOST_MISREAD * self.n_rows:
+            if n_all is not None and n > _MOST_MISREAD * n_all:
                 rule = f"{n} of {self.n_rows} rows would lie in the area {otherwise}"
                 raise SchemaError(name, [rule], f"{way_out}; nothing was written")
 
@@ -235,11 +242,16 @@ def laid_out(kind: Target, reading: Reading, request: Request) -> Laid:
         If a column that is wanted is not there, or cannot be written.
     """
     kept = _kept(reading, request.columns)
-    laid = kind.lay(reading, kept)
     added = [field.name for field in ADDED]
-    refuse_taken(reading.name, laid.schema.names, added)
+    refuse_taken(reading.name, kept.names, added)
+    if kind.is_alike is not None:
+        names = [kind.is_alike(name) for name in (*kept.names, *added) if name != reading.geometry]
+        refuse_alike(reading.name, names, kind.title)
+    laid = kind.lay(reading, kept)
     # What writes plain tables has no use for numbers in place of words.
-    fields = ADDED if kind.has_words else plain(reading.name, pa.schema(ADDED), kind.title)
+    fields = (
+        ADDED if kind.has_words else [field.with_type(unwrapped(field.type)) for field in ADDED]
+    )
     schema = pa.schema([*laid.schema, *fields], metadata=laid.schema.metadata)
     return type(laid)(schema=schema, columns=laid.columns, geometry=laid.geometry, crs=laid.crs)
 
@@ -280,8 +292,7 @@ def assessed(asking: Asking, batch: pa.RecordBatch) -> Piece:
     schema = asking.laid.schema
     columns = [*asking.laid.columns(batch, axes), *answers(hazard, found)]
     columns = [
-        column if column.type == kind else column.cast(kind)
-        for column, kind in zip(columns, schema.types, strict=True)
+        as_held(reading.name, column, field) for column, field in zip(columns, schema, strict=True)
     ]
     written = pa.RecordBatch.from_arrays(columns, schema=schema)
     if asking.request.only_flagged:

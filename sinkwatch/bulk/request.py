@@ -81,9 +81,13 @@ class BulkReport:
         Rows without a usable position: kept, not assessed.
     bands
         Rows read in each band.
+    n_misread
+        Rows outside the area that would lie in it with their axes exchanged, or if metres were
+        taken for degrees or degrees for metres: too few to refuse the file; kept, not assessed.
     """
 
     n_rows: int
     n_written: int
     n_unplaced: int
     bands: dict[Band, int]
+    n_misread: int = 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -21,6 +22,8 @@ Axes: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64]]"
 """First and second coordinate: easting and northing, or longitude and latitude."""
 
 WAY_OUT: Final = "Nothing was written; mend the file and run again"
+
+_LEAVE_OUT: Final = "Leave it out with --columns, or write GeoParquet"
 
 UNCERTAINTY_COLUMN: Final = "position_uncertainty_m"
 """Column that says how well each row's position is known, metres."""
@@ -222,6 +225,27 @@ def wkb_points(first: NDArray[np.float64], second: NDArray[np.float64]) -> pa.Ar
     return pa.Array.from_buffers(pa.binary(), n, buffers)
 
 
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """
+    Name a column that is added.
+
+    Parameters
+    ----------
+    wanted
+        What it is called if nothing else is.
+    taken
+        Names of the others.
+
+    Returns
+    -------
+    name
+        Not among them, in small letters or capitals.
+    """
+    held = {name.casefold() for name in taken}
+    tried = chain([wanted], (f"{wanted}_{n}" for n in count(2)))
+    return next(name for name in tried if name.casefold() not in held)
+
+
 def refuse_taken(name: str, names: list[str], added: list[str]) -> None:
     """
     Refuse a file with columns called like those that are added to it.
@@ -243,10 +267,40 @@ def refuse_taken(name: str, names: list[str], added: list[str]) -> None:
     taken = sorted(set(added) & set(names))
     if taken:
         rule = f"it already has a column {', '.join(taken)}, which the assessment writes"
-        raise SchemaError(name, [rule], "Rename or remove it; nothing was written")
+        raise SchemaError(
+            name, [rule], "Rename it, or leave it out with --columns; nothing was written"
+        )
 
 
-def plain(name: str, schema: pa.Schema, kind: str) -> list[pa.Field]:
+def refuse_alike(name: str, names: list[str], kind: str) -> None:
+    """
+    Refuse a file with columns that the kind of file to be written cannot tell apart.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    names
+        Columns that are to be written, as that kind compares them.
+    kind
+        Of the target, for messages.
+
+    Raises
+    ------
+    SchemaError
+        If any two are alike.
+    """
+    alike = sorted({each for each in names if names.count(each) > 1})
+    if alike:
+        rule = f"several of its columns are called {', '.join(alike)}, which {kind} cannot hold"
+        raise SchemaError(
+            name, [rule], "Rename them, or leave them out with --columns; nothing was written"
+        )
+
+
+def plain(
+    name: str, schema: pa.Schema, kind: str, held: Callable[[pa.DataType], pa.DataType | None]
+) -> list[pa.Field]:
     """
     Return columns as a file of plain tables can hold them.
 
@@ -258,6 +312,8 @@ def plain(name: str, schema: pa.Schema, kind: str) -> list[pa.Field]:
         Its columns, without its geometry.
     kind
         Of the target, for messages.
+    held
+        Gives the type by which that holds another; None if it cannot.
 
     Returns
     -------
@@ -267,13 +323,74 @@ def plain(name: str, schema: pa.Schema, kind: str) -> list[pa.Field]:
     Raises
     ------
     SchemaError
-        If a column holds lists or records, which only Parquet can.
+        If a column cannot be held.
     """
-    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
-    if nested:
-        rule = f"its column {', '.join(nested)} holds more than one value in a cell"
-        raise SchemaError(name, [rule], f"Leave it out with --columns, since {kind} cannot hold it")
-    return [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in schema
+    types = [held(unwrapped(field.type)) for field in schema]
+    lost = [
+        f"{field.name} ({field.type})"
+        for field, other in zip(schema, types, strict=True)
+        if other is None
     ]
+    if lost:
+        rule = f"{kind} cannot hold its column {', '.join(lost)}"
+        raise SchemaError(name, [rule], f"{_LEAVE_OUT}; nothing was written")
+    # What was said of a column's type belongs to the one that it had.
+    return [pa.field(field.name, other) for field, other in zip(schema, types, strict=True)]
+
+
+def unwrapped(kind: pa.DataType) -> pa.DataType:
+    """
+    Return the type of the values themselves, however they are kept.
+
+    Parameters
+    ----------
+    kind
+        Of a column.
+
+    Returns
+    -------
+    kind
+        Without a dictionary, run lengths, views or the name of an extension around it.
+    """
+    is_a = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return unwrapped(kind.storage_type)
+    if is_a.is_dictionary(kind) or is_a.is_run_end_encoded(kind):
+        return unwrapped(kind.value_type)
+    if is_a.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if is_a.is_binary_view(kind) else kind
+
+
+def as_held(name: str, column: pa.Array, field: pa.Field) -> pa.Array:
+    """
+    Return a column in the type by which it is written.
+
+    Parameters
+    ----------
+    name
+        Of the file, for messages.
+    column
+        As it was read.
+    field
+        As it is written.
+
+    Returns
+    -------
+    column
+        The same values.
+
+    Raises
+    ------
+    SchemaError
+        If not all of them can be held.
+    """
+    if column.type == field.type:
+        return column
+    if isinstance(column, pa.ExtensionArray):
+        return as_held(name, column.storage, field)
+    try:
+        return column.cast(field.type)
+    except pa.ArrowException as error:
+        rule = f"its column {field.name} cannot be held as {field.type} ({error})"
+        raise SchemaError(name, [rule], f"{_LEAVE_OUT}; nothing was written") from error

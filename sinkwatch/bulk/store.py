@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,6 +62,14 @@ class Store:
         """Return the names of all files in it, in order; none if it is not there."""
         chosen = fs.FileSelector(self.path, allow_not_found=True)
         return sorted(info.base_name for info in self.files.get_file_info(chosen))
+
+    def is_there(self) -> bool:
+        """Tell whether there is such a folder."""
+        return bool(self.files.get_file_info(self.path).type == fs.FileType.Directory)
+
+    def unmake(self) -> None:
+        """Remove the folder, of which nothing is left."""
+        self.files.delete_dir(self.path)
 
     def place(self, name: str) -> str:
         """
@@ -121,6 +130,9 @@ class Store:
         halfway = self.place(f"{_HALFWAY}{name}")
         with self.files.open_output_stream(halfway) as stream:
             stream.write(content)
+        if isinstance(self.files, fs.LocalFileSystem):
+            with open(halfway, "rb") as written:  # noqa: PTH123 - a path as Arrow has it
+                os.fsync(written.fileno())  # else a cut in the power could leave a name without it
         self.files.move(halfway, self.place(name))
 
     def read_bytes(self, name: str) -> bytes:
@@ -158,6 +170,26 @@ class Store:
         content = self.read_bytes(name)
         held = parquet.ParquetFile(pa.BufferReader(content)).metadata.metadata
         return _described(name, content), json.loads(held[_SAID.encode()])
+
+    def is_whole(self, name: str) -> bool:
+        """
+        Tell whether a part can be read: a cut in the power may leave its name and not its bytes.
+
+        Parameters
+        ----------
+        name
+            Of the part.
+
+        Returns
+        -------
+        is_whole
+            True if it ends as a part does.
+        """
+        try:
+            with self.files.open_input_file(self.place(name)) as file:
+                return _SAID.encode() in (parquet.read_metadata(file).metadata or {})
+        except (OSError, pa.ArrowException):
+            return False
 
     def remove(self, name: str) -> None:
         """

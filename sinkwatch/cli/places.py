@@ -164,6 +164,7 @@ def assess(
                 "rows": report.n_rows,
                 "written": report.n_written,
                 "unplaced": report.n_unplaced,
+                "misread": report.n_misread,
                 "bands": bands,
             }
         )
@@ -175,3 +176,8 @@ def assess(
         click.echo(f"  {styles[band].label:<15} {n:>12,}")
     if report.n_unplaced:
         click.echo(f"  {report.n_unplaced:,} rows have no usable position; kept, not assessed")
+    if report.n_misread:
+        click.echo(
+            f"  {report.n_misread:,} rows would lie in the area if they were read otherwise (axes"
+            " exchanged, or degrees for metres); kept, not assessed"
+        )

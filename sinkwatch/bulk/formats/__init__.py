@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sinkwatch.bulk.formats import comma_separated, geoparquet, vector
@@ -34,10 +35,13 @@ class Source:
         What people call it.
     read
         Opens one.
+    has_layers
+        Whether one of several layers may be named.
     """
 
     title: str
     read: Callable[[Request], AbstractContextManager[Reading]]
+    has_layers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,30 +59,40 @@ class Target:
         Writes one.
     has_words
         Whether it holds each word once, and numbers in its place.
+    is_alike
+        Gives what it tells names of columns apart by; None if several may be called the same.
     """
 
     title: str
     lay: Callable[[Reading, pa.Schema], Laid]
     write: Callable[[Path, Laid, Iterable[pa.RecordBatch]], None]
     has_words: bool = False
+    is_alike: Callable[[str], str] | None = str
 
 
 SOURCES: Final[dict[str, Source]] = {
     ".csv": Source(title="CSV", read=comma_separated.read),
     ".parquet": Source(title="GeoParquet", read=geoparquet.read),
-    ".gpkg": Source(title="GeoPackage", read=vector.read),
-    ".fgb": Source(title="FlatGeobuf", read=vector.read),
+    ".gpkg": Source(title="GeoPackage", read=vector.read, has_layers=True),
+    ".fgb": Source(title="FlatGeobuf", read=vector.read, has_layers=True),
     ".zip": Source(title="OS Open UPRN", read=comma_separated.read_open_uprn),
 }
 """By ending, in small letters."""
 
 TARGETS: Final[dict[str, Target]] = {
-    ".csv": Target(title="CSV", lay=comma_separated.lay, write=comma_separated.write),
+    ".csv": Target(
+        title="CSV", lay=comma_separated.lay, write=comma_separated.write, is_alike=None
+    ),
     ".parquet": Target(
         title="GeoParquet", lay=geoparquet.lay, write=geoparquet.write, has_words=True
     ),
-    ".gpkg": Target(title="GeoPackage", lay=vector.lay, write=vector.write),
-    ".fgb": Target(title="FlatGeobuf", lay=vector.lay, write=vector.write),
+    ".gpkg": Target(
+        title="GeoPackage",
+        lay=partial(vector.lay, ending=".gpkg"),
+        write=vector.write,
+        is_alike=str.casefold,
+    ),
+    ".fgb": Target(title="FlatGeobuf", lay=partial(vector.lay, ending=".fgb"), write=vector.write),
 }
 """By ending, in small letters."""
 

@@ -169,20 +169,37 @@ def lay(reading: Reading, kept: pa.Schema) -> Laid:
     SchemaError
         If a column cannot be held, or is called like one that is added.
     """
-    names = [name for name in kept.names if name not in {reading.geometry, reading.covering}]
-    fields = plain(reading.name, pa.schema([kept.field(name) for name in names]), "CSV")
+    left_out = {reading.geometry, reading.covering}
+    wanted = set(kept.names) - left_out
+    # By place, not by name: several columns may be called the same, and all are kept.
+    places = [place for place, name in enumerate(reading.schema.names) if name in wanted]
+    chosen = pa.schema([reading.schema.field(place) for place in places])
+    names, fields = chosen.names, plain(reading.name, chosen, "CSV", _held)
     own = _WGS84_PAIRS[0] if reading.is_degrees else _BNG_PAIRS[0]
     pair = own if reading.geometry is not None else ()
     refuse_taken(reading.name, names, list(pair))
 
     def columns(batch: pa.RecordBatch, axes: Axes) -> list[pa.Array]:
         at = [pa.array(axis, from_pandas=True) for axis in axes] if pair else []
-        return [*(batch.column(name) for name in names), *at]
+        return [*(batch.column(place) for place in places), *at]
 
     return Laid(
         schema=pa.schema([*fields, *(pa.field(name, pa.float64()) for name in pair)]),
         columns=columns,
     )
+
+
+def _held(kind: pa.DataType) -> pa.DataType | None:
+    is_a = pa.types
+    no_text = (
+        is_a.is_nested,
+        is_a.is_binary,
+        is_a.is_large_binary,
+        is_a.is_fixed_size_binary,
+        is_a.is_duration,
+        is_a.is_interval,
+    )
+    return None if any(is_it(kind) for is_it in no_text) else kind
 
 
 def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> None:

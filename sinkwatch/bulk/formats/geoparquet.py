@@ -19,6 +19,7 @@ from sinkwatch.bulk.rows import (
     Laid,
     Reading,
     by_plain_name,
+    free_name,
     point_axes,
     wkb_points,
 )
@@ -161,13 +162,14 @@ def lay(reading: Reading, kept: pa.Schema) -> Laid:
     laid
         With a column of points, and one of their extents unless the file has one or uses its name.
     """
-    schema, makes_points = kept, reading.geometry is None
-    if reading.geometry is not None and reading.geometry not in kept.names:
-        schema = kept.append(reading.schema.field(reading.geometry))
-    if makes_points:
-        schema = schema.append(pa.field(_GEOMETRY, pa.binary()))
-    column = reading.geometry or _GEOMETRY
-    names = [name for name in schema.names if name != _GEOMETRY or not makes_points]
+    schema, names = kept, list(kept.names)
+    column = reading.geometry
+    if column is not None and column not in names:
+        schema, names = schema.append(reading.schema.field(column)), [*names, column]
+    makes_points = column is None
+    if column is None:
+        column = free_name(_GEOMETRY, names)
+        schema = schema.append(pa.field(column, pa.binary()))
     is_covered = reading.covering in schema.names or COVERING in schema.names
     schema = _described(schema, column, reading)
     if not is_covered:
@@ -182,15 +184,27 @@ def lay(reading: Reading, kept: pa.Schema) -> Laid:
 
 
 def _described(schema: pa.Schema, column: str, reading: Reading) -> pa.Schema:
-    """Return the schema with GeoParquet's metadata, which a file of another kind has not."""
-    held = reading.schema.metadata or {}
-    if b"geo" in held:
+    """Return the schema with GeoParquet's metadata, of the columns that are written."""
+    held = dict(reading.schema.metadata or {})
+    if b"geo" not in held:  # a file of another kind
+        return schema.with_metadata({b"geo": json.dumps(_of_points(column, reading)).encode()})
+    if set(reading.schema.names) <= set(schema.names):
         return schema.with_metadata(held)
-    described: dict[str, Any] = {"encoding": "WKB", "geometry_types": ["Point"]}
+    told = json.loads(held[b"geo"])
+    told["columns"] = {name: of for name, of in told["columns"].items() if name in schema.names}
+    if reading.covering not in schema.names:
+        told["columns"][column].pop("covering", None)
+    held.pop(b"pandas", None)  # which tells of columns that are not written
+    return schema.with_metadata({**held, b"geo": json.dumps(told).encode()})
+
+
+def _of_points(column: str, reading: Reading) -> dict[str, Any]:
+    # Of points that come from elsewhere it is not known here whether they have heights.
+    kinds = ["Point"] if reading.geometry is None else []
+    described: dict[str, Any] = {"encoding": "WKB", "geometry_types": kinds}
     if not reading.is_degrees:  # by the specification they are taken for degrees otherwise
         described["crs"] = geo.bng_projjson()
-    told = {"version": _COVERING_SINCE, "primary_column": column, "columns": {column: described}}
-    return schema.with_metadata({b"geo": json.dumps(told).encode()})
+    return {"version": _COVERING_SINCE, "primary_column": column, "columns": {column: described}}
 
 
 def _with_covering(schema: pa.Schema, geometry: str) -> pa.Schema:

@@ -9,24 +9,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import pyarrow as pa
 import shapely
 
 from sinkwatch import grid
 from sinkwatch.bulk import formats, manifest, parts, pieces, prepared, stream
+from sinkwatch.bulk.addresses import Address, location, on_this_machine
 from sinkwatch.bulk.request import Basis, BulkReport, Request
 from sinkwatch.bulk.rows import unreadable
 from sinkwatch.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+    from sinkwatch.bulk.addresses import Location
     from sinkwatch.bulk.rows import Reading
 
-__all__ = ["Basis", "BulkReport", "Request", "assess_file"]
+__all__ = ["Address", "Basis", "BulkReport", "InParts", "Request", "assess_file", "location"]
 
 LOG = logging.getLogger(__name__)
 
@@ -39,12 +41,22 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 """Told how many rows are done, and how many there are where the file says."""
 
 
+class InParts(Protocol):
+    """What writes a folder of parts, as `parts.assess_in_parts` does."""
+
+    def __call__(
+        self, basis: Basis, request: Request, *, kept: Path | None, progress: Progress
+    ) -> BulkReport:
+        """Assess every row of a file, and write a folder of GeoParquet."""
+
+
 def assess_file(
     basis: Basis,
     request: Request,
     *,
     kept: Path | None = None,
     progress: Progress = lambda _done, _of: None,
+    in_parts: InParts = parts.assess_in_parts,
 ) -> BulkReport:
     """
     Assess every row of a file and write the same rows with the assessment beside them.
@@ -61,6 +73,8 @@ def assess_file(
         Folder in which prepared layers are kept for the next time; None to keep none.
     progress
         Told after each piece.
+    in_parts
+        What makes the parts of a folder: this machine, or a cluster.
 
     Returns
     -------
@@ -74,12 +88,19 @@ def assess_file(
     SchemaError
         If the file cannot be read to its end, has no positions, or its axes look exchanged.
     """
-    _check_source(request)
-    if is_folder(request.target):
-        with _told_plainly(request):
-            return parts.assess_in_parts(basis, request, kept=kept, progress=progress)
-    kind = _writable(request)
-    with _told_plainly(request), _whole(request.target) as part:
+    with _told_plainly(request):
+        _check_source(request)
+        if is_folder(request.target):
+            return in_parts(basis, request, kept=kept, progress=progress)
+        return _assess_whole(basis, request, kept=kept, progress=progress)
+
+
+def _assess_whole(
+    basis: Basis, request: Request, *, kept: Path | None, progress: Progress
+) -> BulkReport:
+    target = on_this_machine(request.target)
+    kind = _writable(target, request)
+    with _whole(target) as part:
         with formats.of(request.source, formats.SOURCES).read(request) as reading:
             first = list(islice(reading.batches, 2))
             n_rows = grid.MOST_SQUARES if reading.n_rows is None else reading.n_rows
@@ -95,9 +116,9 @@ def assess_file(
             kind.write(part, asking.laid, counted.passed(found))
         report = counted.complete().report
         how = manifest.asked(basis, request)
-        written = manifest.described(part) | {"name": request.target.name}
+        written = manifest.described(part) | {"name": target.name}
         told = manifest.told(how, manifest.described(request.source), [written], report)
-        _put_in_place(part, request.target, told)
+        _put_in_place(part, target, told)
     return report
 
 
@@ -123,7 +144,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def is_folder(target: Path) -> bool:
+def is_folder(target: Location) -> bool:
     """
     Tell whether a result is a folder of parts rather than one file.
 
@@ -153,8 +174,7 @@ def _check_source(request: Request) -> None:
         raise ConfigError(f"--layer {request.layer}", rule, "Leave --layer out")
 
 
-def _writable(request: Request) -> formats.Target:
-    target = request.target
+def _writable(target: Path, request: Request) -> formats.Target:
     kind = formats.of(target, formats.TARGETS)
     if not target.parent.is_dir():
         raise ConfigError(str(target.parent), "there is no such folder", "Make it, or name another")
@@ -189,13 +209,16 @@ def _told_plainly(request: Request) -> Iterator[None]:
     except (pa.ArrowException, shapely.errors.ShapelyError, UnicodeDecodeError) as error:
         raise unreadable(request.source.name, error) from error
     except OSError as error:
-        # Arrow tells of damaged data so too, but then without the number of a system's error.
-        if error.errno is None:
+        # Arrow tells of damaged data so too, but then without the number of a system's error;
+        # storage that is asked over a network gives none for anything.
+        is_here = isinstance(request.source, Path) and isinstance(request.target, Path)
+        if error.errno is None and is_here:
             raise unreadable(request.source.name, error) from error
         is_source = error.filename == str(request.source)
+        asked = request.target if is_here else f"{request.source} or {request.target}"
         kept = "What is done is kept" if is_folder(request.target) else "Nothing was written"
         raise ConfigError(
-            str(request.source if is_source else request.target),
+            str(request.source if is_source else asked),
             f"cannot be {'read' if is_source else 'written'} ({error.strerror or error})",
             f"{kept}. {_AGAIN}",
         ) from error

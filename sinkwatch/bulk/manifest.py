@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from sinkwatch.bulk.addresses import Location
     from sinkwatch.bulk.request import Basis, BulkReport, Request
 
 
@@ -33,7 +34,7 @@ def beside(target: Path) -> Path:
     return target.with_name(f"{target.name}.manifest.json")
 
 
-def described(path: Path) -> dict[str, Any]:
+def described(path: Location) -> dict[str, Any]:
     """
     Describe a file so that another can be told from it.
 

@@ -9,18 +9,18 @@ from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-from pyarrow import parquet
-
 from sinkwatch import grid
 from sinkwatch.bulk import formats, manifest, pieces, prepared, stream
 from sinkwatch.bulk.formats import geoparquet
-from sinkwatch.bulk.store import Store
+from sinkwatch.bulk.store import HALFWAY, Store
 from sinkwatch.errors import ConfigError, SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pyarrow as pa
+    from pyarrow import parquet
 
     from sinkwatch.bulk.request import Basis, BulkReport, Request
 
@@ -101,7 +101,7 @@ def assess_in_parts(
     SchemaError
         If the file cannot be read to its end, has no positions, or its axes look exchanged.
     """
-    store = Store.at(str(request.target))
+    store = Store.at(request.target)
     was_there = store.is_there()
     plan = planned(basis, request)
     with formats.of(request.source, formats.SOURCES).read(request) as reading:
@@ -208,9 +208,8 @@ def clear(store: Store) -> None:
     store
         The folder.
     """
-    ours = (PLAN, MANIFEST)
     for name in store.names():
-        if name in ours or _is_part(name.removeprefix("_")) or name.removeprefix("_part-") in ours:
+        if name in (PLAN, MANIFEST) or _is_part(name) or name.startswith(HALFWAY):
             store.remove(name)
 
 
@@ -235,7 +234,7 @@ def _cut(asking: pieces.Asking, there: frozenset[str]) -> Iterator[Part]:
     """Read the source in parts; what is there already is not decoded where that can be told."""
     source, columns = asking.request.source, asking.request.columns
     if source.suffix.lower() == ".parquet":
-        with parquet.ParquetFile(source) as file:
+        with geoparquet.opened(source) as file:
             for number in range(file.num_row_groups):
                 yield from cut_group(file, columns, number, there)
         return
@@ -244,6 +243,27 @@ def _cut(asking: pieces.Asking, there: frozenset[str]) -> Iterator[Part]:
         name = part_name(first_row)
         yield Part(name=name, batch=None if name in there else batch)
         first_row += batch.num_rows
+
+
+def names_of(metadata: parquet.FileMetaData, number: int) -> list[str]:
+    """
+    Name the parts that a row group comes to be.
+
+    Parameters
+    ----------
+    metadata
+        Of the file.
+    number
+        Of the row group.
+
+    Returns
+    -------
+    names
+        In the order of rows.
+    """
+    sizes = [metadata.row_group(each).num_rows for each in range(number + 1)]
+    first_row, end = list(pairwise([0, *accumulate(sizes)]))[-1]
+    return [part_name(row) for row in range(first_row, end, PART_ROWS)]
 
 
 def cut_group(
@@ -271,9 +291,7 @@ def cut_group(
     part
         At most `PART_ROWS` rows.
     """
-    sizes = [file.metadata.row_group(each).num_rows for each in range(number + 1)]
-    first_row, end = list(pairwise([0, *accumulate(sizes)]))[-1]
-    names = [part_name(row) for row in range(first_row, end, PART_ROWS)]
+    names = names_of(file.metadata, number)
     if there.issuperset(names):
         yield from (Part(name=name, batch=None) for name in names)
         return
@@ -333,5 +351,8 @@ def finish(
     """
     how = {name: value for name, value in plan.items() if name not in ("input", "part_rows")}
     told = manifest.told(how, source, [each.described for each in done], report)
+    for name in store.names():
+        if name.startswith(HALFWAY):  # by an attempt that was killed
+            store.remove(name)
     store.write_bytes(MANIFEST, told.encode())
     store.remove(PLAN)

@@ -17,6 +17,8 @@ import shapely
 from sinkwatch import __version__, assess, grid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 MOST_KEPT: Final = 3
@@ -27,6 +29,7 @@ _HALFWAY: Final = "."  # how the names of folders begin that are not whole yet
 _KILLED_AFTER_S: Final = 3_600  # no folder is half made for so long but by what was killed
 _TOLD: Final = "told.json"
 _SHAPES: Final = "zone_geometry"
+_SQUARES: Final = "squares"
 _LISTS: Final = ("touched", "near", "records")
 _TABLES: Final = ("row", "ground", "known_m", "raised")
 
@@ -119,17 +122,9 @@ def save(folder: Path, made: assess.Index) -> None:
         What `assess.index` returns.
     """
     folder.mkdir(exist_ok=True)
-    arrays = _arrays(made.hazard) | {name: getattr(made, name) for name in _TABLES}
-    for name in _LISTS:
-        lists = getattr(made, name)
-        arrays |= {f"{name}.start": lists.start, f"{name}.item": lists.item}
-    for name, array in arrays.items():
+    for name, array in flat(made).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    squares = made.squares
-    told = {
-        "squares": {each.name: getattr(squares, each.name) for each in fields(squares)},
-        "sha256": {path.name: _summed(path) for path in folder.iterdir()},
-    }
+    told = {path.name: _summed(path) for path in folder.iterdir()}
     (folder / _TOLD).write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -161,11 +156,50 @@ def load(folder: Path) -> assess.Index:
     def held(name: str) -> NDArray[Any]:
         path = folder / f"{name}.npy"
         # Arrays are believed as they are: a wrong one would give wrong answers without a word.
-        if _summed(path) != told["sha256"][path.name]:
+        if _summed(path) != told[path.name]:
             raise ValueError(f"{path} is not what was written")
         mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return mapped
 
+    return together(held)
+
+
+def flat(made: assess.Index) -> dict[str, NDArray[Any]]:
+    """
+    Take layers and their index apart into what any machine can be sent.
+
+    Parameters
+    ----------
+    made
+        What `assess.index` returns.
+
+    Returns
+    -------
+    arrays
+        Of numbers and text alone, by name.
+    """
+    arrays = _arrays(made.hazard) | {name: getattr(made, name) for name in _TABLES}
+    for name in _LISTS:
+        lists = getattr(made, name)
+        arrays |= {f"{name}.start": lists.start, f"{name}.item": lists.item}
+    told = {each.name: getattr(made.squares, each.name) for each in fields(made.squares)}
+    return arrays | {_SQUARES: np.frombuffer(json.dumps(told).encode(), dtype=np.uint8)}
+
+
+def together(held: Callable[[str], NDArray[Any]]) -> assess.Index:
+    """
+    Put layers and their index together again, ready to be asked.
+
+    Parameters
+    ----------
+    held
+        Gives the arrays of `flat` by their names.
+
+    Returns
+    -------
+    index
+        With the layers it is of.
+    """
     names = [each.name for each in fields(assess.Hazard) if each.name != _SHAPES]
     arrays: dict[str, Any] = {name: held(name) for name in names}
     for name in ("zone_ids", "sinkhole_ids"):
@@ -176,7 +210,8 @@ def load(folder: Path) -> assess.Index:
     parts: dict[str, Any] = {name: held(name) for name in _TABLES}
     for name in _LISTS:
         parts[name] = grid.Lists(start=held(f"{name}.start"), item=held(f"{name}.item"))
-    return assess.Index(hazard=hazard, squares=grid.Grid(**told["squares"]), **parts)
+    squares = grid.Grid(**json.loads(held(_SQUARES).tobytes()))
+    return assess.Index(hazard=hazard, squares=squares, **parts)
 
 
 def _summed(path: Path) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sinkwatch import assess
+    from sinkwatch.bulk.addresses import Location
     from sinkwatch.model import Band, Bounds
 
 
@@ -42,9 +42,11 @@ class Request:
     Attributes
     ----------
     source
-        File to read: CSV, GeoParquet, GeoPackage, FlatGeobuf, or the zip of OS Open UPRN.
+        File to read: CSV, GeoParquet, GeoPackage, FlatGeobuf, or the zip of OS Open UPRN; only
+        GeoParquet by an address.
     target
-        File to write, of any of these kinds but the last; or a folder, for GeoParquet in parts.
+        File to write, of any of these kinds but the last; or a folder, for GeoParquet in parts,
+        by its address as well.
     uncertainty_m
         How well a position is known where the row does not say, metres.
     columns
@@ -57,8 +59,8 @@ class Request:
         Whether what stands at the target may be replaced.
     """
 
-    source: Path
-    target: Path
+    source: Location
+    target: Location
     uncertainty_m: float = 10.0
     columns: tuple[str, ...] | None = None
     only_flagged: bool = False

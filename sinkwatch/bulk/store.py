@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 from pyarrow import fs, parquet
 
+from sinkwatch.bulk.addresses import Address, located
 from sinkwatch.bulk.formats import geoparquet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from sinkwatch.bulk.addresses import Location
 
 ENDING: Final = ".parquet"
-_HALFWAY: Final = "_part-"  # readers of folders pass over names that begin with a line
+HALFWAY: Final = "_part-"
+"""What begins the name of a file while it is written, so that readers of folders pass over it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +42,21 @@ class Store:
     path: str
 
     @classmethod
-    def at(cls, place: str) -> Store:
+    def at(cls, place: Location) -> Store:
         """
-        Find a folder by its path or address.
+        Find a folder.
 
         Parameters
         ----------
         place
-            A path, or an address such as `s3://bucket/folder`.
+            Where it is, or will be.
 
         Returns
         -------
         store
             There or not.
         """
-        files, path = located(place)
+        files, path = located(place.text if isinstance(place, Address) else str(place))
         return cls(files=files, path=path.rstrip("/"))
 
     def make(self) -> None:
@@ -70,6 +75,23 @@ class Store:
     def unmake(self) -> None:
         """Remove the folder, of which nothing is left."""
         self.files.delete_dir(self.path)
+
+    def held(self, names: Sequence[str]) -> frozenset[str]:
+        """
+        Tell which files are in it.
+
+        Parameters
+        ----------
+        names
+            Those asked about.
+
+        Returns
+        -------
+        held
+            Those of them that are there.
+        """
+        infos = self.files.get_file_info([self.place(name) for name in names])
+        return frozenset(info.base_name for info in infos if info.type == fs.FileType.File)
 
     def place(self, name: str) -> str:
         """
@@ -127,7 +149,8 @@ class Store:
         content
             Its bytes.
         """
-        halfway = self.place(f"{_HALFWAY}{name}")
+        # Two workers may be at one part, when one was taken for dead: each writes its own file.
+        halfway = self.place(f"{HALFWAY}{secrets.token_hex(8)}-{name}")
         with self.files.open_output_stream(halfway) as stream:
             stream.write(content)
         if isinstance(self.files, fs.LocalFileSystem):
@@ -209,23 +232,3 @@ _SAID: Final = "sinkwatch"
 def _described(name: str, content: bytes | pa.Buffer) -> dict[str, Any]:
     summed = hashlib.sha256(memoryview(content)).hexdigest()
     return {"name": name, "bytes": len(memoryview(content)), "sha256": summed}
-
-
-def located(place: str) -> tuple[fs.FileSystem, str]:
-    """
-    Find the system of files that a path or address belongs to.
-
-    Parameters
-    ----------
-    place
-        A path on this machine, or an address.
-
-    Returns
-    -------
-    files, path
-        The system, and the path there.
-    """
-    if "://" not in place:
-        return fs.LocalFileSystem(), place
-    found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(place)
-    return found

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from sinkwatch.bulk.addresses import Location
     from sinkwatch.bulk.request import Request
     from sinkwatch.bulk.rows import Laid, Reading
 
@@ -99,7 +100,7 @@ TARGETS: Final[dict[str, Target]] = {
 _Kind = TypeVar("_Kind", Source, Target)
 
 
-def of(path: Path, kinds: dict[str, _Kind]) -> _Kind:
+def of(path: Location, kinds: dict[str, _Kind]) -> _Kind:
     """
     Return the kind of a file by its ending.
 

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
+from sinkwatch.bulk.addresses import on_this_machine
 from sinkwatch.bulk.rows import (
     Axes,
     Laid,
@@ -57,7 +58,7 @@ def read(request: Request) -> Iterator[Reading]:
     SchemaError
         If it has no positions, or a quotation mark without its other half.
     """
-    source = request.source
+    source = on_this_machine(request.source)
     try:
         header = _checked_header(source)
     except csv.Error as error:
@@ -86,7 +87,7 @@ def read_open_uprn(request: Request) -> Iterator[Reading]:
     SchemaError
         If it is not as documented.
     """
-    source = request.source
+    source = on_this_machine(request.source)
     with archives.opened(source, source="OS Open UPRN", limits=open_uprn.LIMITS) as archive:
         member = archive.only(open_uprn.MEMBER)
         with archive.reading(member) as file:

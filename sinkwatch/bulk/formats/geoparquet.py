@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from sinkwatch import geo
+from sinkwatch.bulk.addresses import Address
 from sinkwatch.bulk.rows import (
     UNCERTAINTY_COLUMN,
     WAY_OUT,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sinkwatch.bulk.addresses import Location
     from sinkwatch.bulk.request import Request
 
 CHUNK_ROWS: Final = 250_000
@@ -63,9 +65,27 @@ def read(request: Request) -> Iterator[Reading]:
     SchemaError
         If it is not GeoParquet, or not of points in a system that is known.
     """
-    source = request.source
-    with parquet.ParquetFile(source) as file:
-        yield reading(source.name, file, request.columns)
+    with opened(request.source) as file:
+        yield reading(request.source.name, file, request.columns)
+
+
+def opened(source: Location) -> parquet.ParquetFile:
+    """
+    Open a Parquet file, wherever it is.
+
+    Parameters
+    ----------
+    source
+        The file.
+
+    Returns
+    -------
+    file
+        To be closed.
+    """
+    if isinstance(source, Address):
+        return parquet.ParquetFile(source.path, filesystem=source.files)
+    return parquet.ParquetFile(source)
 
 
 def reading(

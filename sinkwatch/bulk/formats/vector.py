@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyogrio
 
 from sinkwatch import gdal, geo
+from sinkwatch.bulk.addresses import on_this_machine
 from sinkwatch.bulk.rows import (
     WAY_OUT,
     Axes,
@@ -70,11 +71,11 @@ def read(request: Request) -> Iterator[Reading]:
         If it cannot be read, has several layers and none is named, or is not of points in a
         system that is known.
     """
-    source = request.source
+    source = on_this_machine(request.source)
     with ExitStack() as opened:
         opened.enter_context(gdal.told(_READ_ALL_ROWS))
         try:
-            layer = _layer(request)
+            layer = _layer(source, request)
             n_rows = pyogrio.read_info(source, layer=layer, force_feature_count=True)["features"]
             described, batches = opened.enter_context(
                 pyogrio.open_arrow(source, layer=layer, use_pyarrow=True, batch_size=BATCH_ROWS)
@@ -99,9 +100,9 @@ def _to_the_end(
         raise unreadable(name, EOFError(f"{n_read} of {n_rows} rows are there"))
 
 
-def _layer(request: Request) -> str:
-    name = request.source.name
-    layers = [str(layer) for layer, kind in pyogrio.list_layers(request.source) if kind]
+def _layer(source: Path, request: Request) -> str:
+    name = source.name
+    layers = [str(layer) for layer, kind in pyogrio.list_layers(source) if kind]
     if not layers:
         raise SchemaError(name, ["it has no layer with geometry"], WAY_OUT)
     if request.layer is not None and request.layer not in layers:

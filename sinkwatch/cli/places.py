@@ -13,6 +13,7 @@ from sinkwatch.cli import options
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sinkwatch import bulk
     from sinkwatch.model import Band, BandStyle
     from sinkwatch.questions import Answer
 
@@ -104,8 +105,8 @@ def _wrapped(text: str) -> str:
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path), metavar="INPUT")
-@click.argument("target", type=click.Path(path_type=Path), metavar="OUTPUT")
+@click.argument("source", type=click.Path(), metavar="INPUT")
+@click.argument("target", type=click.Path(), metavar="OUTPUT")
 @options.config
 @options.as_json
 @click.option(
@@ -119,12 +120,26 @@ def _wrapped(text: str) -> str:
 @click.option("--only-flagged", is_flag=True, help="Leave out rows that are not flagged.")
 @click.option("--layer", help="Which layer of a GeoPackage.")
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it is there.")
-def assess(
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="What does the work: this program, or the workers of a Dask cluster.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Dask scheduler, as tcp://host:8786; without it, workers on this machine.",
+)
+def assess(  # noqa: PLR0913 - a parameter for each option that is not the request's
     *,
-    source: Path,
-    target: Path,
+    source: str,
+    target: str,
     config_path: Path | None,
     as_json: bool,
+    engine: str,
+    scheduler: str | None,
     **given: Any,  # noqa: ANN401 - the other options, as `Request` has them
 ) -> None:
     """
@@ -132,7 +147,9 @@ def assess(
 
     INPUT is CSV, GeoParquet, GeoPackage, FlatGeobuf or the zip of OS Open UPRN, by its ending;
     OUTPUT any of these but the last. A CSV has easting and northing, or longitude and latitude;
-    a column position_uncertainty_m is used where there is one.
+    a column position_uncertainty_m is used where there is one. An OUTPUT without an ending is a
+    folder of GeoParquet in parts. GeoParquet and such folders may be in object storage, by their
+    addresses: s3://bucket/places.parquet.
     """
     from sinkwatch import bulk, intake, survey
     from sinkwatch.cli import progress
@@ -140,11 +157,12 @@ def assess(
 
     columns = given.pop("columns")
     request = bulk.Request(
-        source=source,
-        target=target,
+        source=bulk.location(source),
+        target=bulk.location(target),
         columns=None if columns is None else tuple(name.strip() for name in columns.split(",")),
         **given,
     )
+    in_parts = _engine(request, engine, scheduler)
     services = open_services(config_path)
     knowledge = survey.know(services.area, intake.recall(services))
     basis = bulk.Basis(
@@ -155,12 +173,12 @@ def assess(
     )
     kept = services.settings.state_folder / "prepared"
     with progress.rows("assess") as count:
-        report = bulk.assess_file(basis, request, kept=kept, progress=count)
+        report = bulk.assess_file(basis, request, kept=kept, progress=count, in_parts=in_parts)
     if as_json:
         bands = {band.key: n for band, n in report.bands.items()}
         options.echo_json(
             {
-                "output": str(target),
+                "output": str(request.target),
                 "rows": report.n_rows,
                 "written": report.n_written,
                 "unplaced": report.n_unplaced,
@@ -171,7 +189,7 @@ def assess(
         return
     styles = services.area.parameters.table.styles
     of_all = f" of {report.n_rows:,}" if report.n_written < report.n_rows else ""
-    click.echo(f"{report.n_written:,}{of_all} rows written to {target}")
+    click.echo(f"{report.n_written:,}{of_all} rows written to {request.target}")
     for band, n in report.bands.items():
         click.echo(f"  {styles[band].label:<15} {n:>12,}")
     if report.n_unplaced:
@@ -181,3 +199,15 @@ def assess(
             f"  {report.n_misread:,} rows would lie in the area if they were read otherwise (axes"
             " exchanged, or degrees for metres); kept, not assessed"
         )
+
+
+def _engine(request: bulk.Request, engine: str, scheduler: str | None) -> bulk.InParts:
+    if engine == "dask":
+        from sinkwatch.bulk import cluster
+
+        return cluster.engine(request, scheduler)
+    if scheduler is not None:
+        raise click.UsageError("--scheduler goes with --engine dask")
+    from sinkwatch.bulk import parts
+
+    return parts.assess_in_parts

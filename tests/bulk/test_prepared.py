@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
@@ -129,24 +130,27 @@ def test_what_is_damaged_is_made_anew(
     assert path.read_bytes() == whole
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"sha256": {}, "squares": {}}', "null"])
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"squares.npy": ""}', "null"])
 def test_what_tells_nothing_of_itself_is_made_anew(
     kept: Path, layers: assess.Hazard, content: str
 ) -> None:
     before = asked(prepared.index(layers, kept, N_PLACES))
-    (the_one(kept) / "told.json").write_text(content)
+    path = the_one(kept) / "told.json"
+    whole = path.read_text()
+    path.write_text(content)
     assert asked(prepared.index(layers, kept, N_PLACES)) == before
-    assert json.loads((the_one(kept) / "told.json").read_text())["squares"]
+    assert json.loads(path.read_text()) == json.loads(whole)
 
 
 def test_what_tells_of_other_squares_is_made_anew(kept: Path, layers: assess.Hazard) -> None:
     before = asked(prepared.index(layers, kept, N_PLACES))
-    path = the_one(kept) / "told.json"
-    told = json.loads(path.read_text())
-    told["squares"]["west"] += 100
-    path.write_text(json.dumps(told))
+    place = the_one(kept)
+    squares = assess.squares_over(layers, N_PLACES)
+    moved = assess.index(layers, replace(squares, west=squares.west + 100))
+    shutil.rmtree(place)
+    prepared.save(place, moved)
     assert asked(prepared.index(layers, kept, N_PLACES)) == before
-    assert json.loads(path.read_text()) != told
+    assert prepared.load(place).squares == squares
 
 
 def test_an_empty_folder_is_filled(kept: Path, layers: assess.Hazard) -> None:

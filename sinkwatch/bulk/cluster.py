@@ -209,7 +209,7 @@ def _in_order(
             for each in early.pop(following):
                 done.append(each)
                 noticed += each.noticed
-                noticed.check(name)
+                noticed.check(name, metadata.num_rows)
             following += 1
         progress(n_rows, metadata.num_rows)
     return done

@@ -260,7 +260,7 @@ def held_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.usefixtures("blank_site")
+@pytest.mark.usefixtures("blank_site", "plain_pictures")
 class TestDelivery:
     @pytest.fixture
     def waiting(self, held_up: Path, installation: Installation, tmp_path: Path) -> Services:
@@ -490,7 +490,7 @@ class TestBrake:
         assert report.waits_for_approval  # the rule looks at each run anew
 
 
-@pytest.mark.usefixtures("blank_site")
+@pytest.mark.usefixtures("blank_site", "plain_pictures")
 class TestCorrections:
     @pytest.fixture
     def own_area(self, tmp_path: Path) -> Path:

@@ -846,9 +846,9 @@ class _AreaFile(_Strict):
     name: str
     ground: str
     authority: str
-    outcodes: tuple[str, ...]
+    outcodes: tuple[str, ...] = ()
     map_centre: tuple[float, float]
-    bands: str
+    bands: str = ""
     policies: str = ""
     bounds: _BoundsEntry
     parameters: _ParametersEntry = _ParametersEntry()
@@ -884,7 +884,9 @@ class _AreaFile(_Strict):
             bounds=self.bounds.made(),
             map_centre=self.map_centre,
             parameters=Parameters(
-                table=load_bands(folder / self.bands),
+                table=load_bands(
+                    folder / self.bands if self.bands else data_folder() / "bands.toml"
+                ),
                 stale_after_days={e.name: e.stale_after_days for e in self.source},
                 red_after_days={
                     e.name: e.red_after_days for e in self.source if e.red_after_days is not None

@@ -188,7 +188,7 @@ def _postcode(gazetteer: Gazetteer, postcode: str) -> Place:
         row = held.iloc[0]
         centre = row["geometry"]
         return of_postcode(postcode, centre.x, centre.y, float(row["position_uncertainty_m"]))
-    if postcode.partition(" ")[0] not in gazetteer.area.outcodes:
+    if not gazetteer.area.speaks_for(postcode):
         return _outside(postcode, PlaceKind.POSTCODE)
     raise PlaceError(
         postcode,

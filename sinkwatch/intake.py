@@ -166,7 +166,7 @@ def look_up(services: Services, words: str) -> bool:
         for spec in services.area.sources
         if spec.kind in sources.LOOK_UPS and not spec.switched_off
     ]
-    if postcode is None or postcode.partition(" ")[0] not in services.area.outcodes or not names:
+    if postcode is None or not services.area.speaks_for(postcode) or not names:
         return False
     try:
         refresh(services, names, wanted=(postcode,))

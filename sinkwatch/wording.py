@@ -30,10 +30,11 @@ LONDON: Final = ZoneInfo("Europe/London")
 """Where readers live: every time is stored in UTC and shown in this zone."""
 
 DISCLAIMER: Final = (
-    "This map shows where gypsum is thought to lie and where ground collapses have been recorded. "
-    "It cannot say whether, where or when the ground will move. Positions are approximate. "
-    "It is not a survey, a council map or a BGS product. For a decision about a property or a "
-    "planning application, ask a chartered engineer or geologist and check the council's own map."
+    "This map shows where rock that can dissolve, such as gypsum, is thought to lie and where "
+    "ground collapses have been recorded. It cannot say whether, where or when "
+    "the ground will move. Positions are approximate. It is not a survey, a council map or a BGS "
+    "product. For a decision about a property or a planning application, ask a chartered "
+    "engineer or geologist and check the council's own map."
 )
 """Short form, on every map."""
 
@@ -65,7 +66,7 @@ EVENT_TITLES: Final = {
 
 TOPICS: Final[Mapping[Topic, str]] = {
     Topic.FLAGGED: "flagged planning applications",
-    Topic.BELT: "every planning application where gypsum is present",
+    Topic.BELT: "every planning application where rock that can dissolve is present",
     Topic.RECORDS: "records of ground collapse",
     Topic.DECISIONS: "what becomes of planning applications",
 }

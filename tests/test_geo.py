@@ -448,3 +448,32 @@ def test_degrees_on_the_datum_of_the_grid_are_those_of_its_definition() -> None:
 def test_the_grid_is_described_for_gis_software() -> None:
     assert geo.bng_wkt().startswith('PROJCS["British_National_Grid"')
     assert geo.code_of(f"EPSG:{geo.BNG_EPSG}") == geo.BNG
+
+
+# ── A rectangle in degrees ───────────────────────────────────────────────────────────────────
+
+
+def test_the_box_in_degrees_of_a_town_is_that_of_its_corners() -> None:
+    west, south, east, north = RIPON_BOUNDS.as_tuple()
+    longitude, latitude = geo.to_wgs84([west, west, east, east], [south, north, south, north])
+    corners = (longitude.min(), latitude.min(), longitude.max(), latitude.max())
+    assert geo.degrees_round(RIPON_BOUNDS) == pytest.approx(corners, abs=1e-9)
+
+
+def test_the_box_in_degrees_of_the_whole_grid_has_four_numbers_and_holds_it() -> None:
+    grid = Bounds(min_easting=0, min_northing=0, max_easting=700_000, max_northing=1_300_000)
+    west, south, east, north = geo.degrees_round(grid)
+    assert (west < -9.0, south < 49.8, east > 3.6, north > 61.5) == (True,) * 4
+    for _, latitude, longitude, *_ in OS_TEST_POINTS:
+        assert west < longitude < east
+        assert south < latitude < north
+
+
+def test_the_sides_are_followed_and_not_the_corners_alone() -> None:
+    across = Bounds(
+        min_easting=200_000, min_northing=300_000, max_easting=600_000, max_northing=500_000
+    )
+    _, south, _, _ = geo.degrees_round(across)
+    (_,), (at_meridian,) = geo.to_wgs84(400_000, 300_000)
+    (_,), (at_corner,) = geo.to_wgs84(200_000, 300_000)
+    assert south == pytest.approx(min(at_meridian, at_corner), abs=1e-6)

@@ -335,3 +335,9 @@ def test_a_sheet_says_what_its_scale_is_true_on() -> None:
         kind=SheetKind.SITE, number=1, n_sheets=1, scale=2500, paper=Paper.A4, frame=frame
     )
     assert sheet.ratio == "1:2500 at A4"
+
+
+def test_an_area_without_outcodes_speaks_for_every_postcode() -> None:
+    assert an_area(outcodes=()).speaks_for("AB10 1AA")
+    assert an_area().speaks_for("SM1 9ZZ")
+    assert not an_area().speaks_for("SM11 1AA")

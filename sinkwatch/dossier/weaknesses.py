@@ -217,8 +217,8 @@ def _of_ground(matter: Matter) -> Iterator[str]:
             f"it is known only to {wording.plus_minus(line.uncertainty_m)}."
         )
     yield (
-        "The zones are general ones: they tell where gypsum is thought to lie, not what is "
-        f"beneath any one site. {ground.NOT_OFFICIAL}"
+        "The zones are general ones: they tell where rock that can dissolve is thought to lie, "
+        f"not what is beneath any one site. {ground.NOT_OFFICIAL}"
     )
 
 

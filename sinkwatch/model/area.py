@@ -93,7 +93,7 @@ class Area:
     authority
         Present local planning authority.
     outcodes
-        First halves of the postcodes that the held list covers.
+        First halves of the postcodes that the held list covers; empty where it covers all.
     bounds
         Where positions may lie.
     map_centre
@@ -126,3 +126,19 @@ class Area:
     districts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overlays: tuple[Overlay, ...] = ()
     policies: tuple[Policy, ...] = ()
+
+    def speaks_for(self, postcode: str) -> bool:
+        """
+        Tell whether the held list covers a postcode, whether or not it is in it.
+
+        Parameters
+        ----------
+        postcode
+            As it is written, such as "HG4 1HS".
+
+        Returns
+        -------
+        speaks
+            True for every postcode if the area names no outcodes.
+        """
+        return not self.outcodes or postcode.partition(" ")[0] in self.outcodes

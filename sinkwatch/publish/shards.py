@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import shapely
 
 from sinkwatch import gazetteer, public, wording
 from sinkwatch.model import Band, PlaceKind
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 STREETS: Final = f"{locations.LOOK_UP}/streets.json"
 """Path of the streets inside the site."""
+
+EXTENTS: Final = f"{locations.LOOK_UP}/extents.json"
+"""Path inside the site of where each outcode's postcodes lie: a grid reference then asks for the
+few files round it, and not for all 2,900 of the country."""
+
+FEW: Final = 10
+"""Outcodes of which a grid reference simply asks for all; with more, there is `EXTENTS`."""
 
 _ROUNDED_TO_M: Final = 10
 """Centres of postcodes and streets are known to no better than this, metres."""
@@ -62,6 +70,30 @@ def by_outcode(publication: Publication) -> dict[str, bytes]:
         path_of(outcode): _dumped({"bands": bands, "postcodes": answers})
         for outcode, answers in _answers(publication).items()
     }
+
+
+def extents(publication: Publication) -> bytes:
+    """
+    Make the file that says where each outcode's postcodes lie.
+
+    Parameters
+    ----------
+    publication
+        The edition.
+
+    Returns
+    -------
+    content
+        JSON: by outcode, least easting and northing and greatest, metres, EPSG:27700.
+    """
+    boxes: dict[str, list[int]] = {}
+    for postcode, centre in sorted(_centres(publication.findings.postcodes).items()):
+        easting, northing = _rounded(*centre[:2]).values()
+        outcode = postcode.partition(" ")[0]
+        held = boxes.get(outcode, [easting, northing, easting, northing])
+        least = [min(held[0], easting), min(held[1], northing)]
+        boxes[outcode] = [*least, max(held[2], easting), max(held[3], northing)]
+    return _dumped({"extents": boxes})
 
 
 def path_of(outcode: str) -> str:
@@ -113,6 +145,7 @@ def streets(findings: Findings) -> bytes:
 def _answers(publication: Publication) -> dict[str, dict[str, object]]:
     findings, near = publication.findings, _near(publication)
     centres = _centres(findings.postcodes)
+    listed = _listed(centres, near)
     ordered = findings.postcode_bands.sort_values("place_id")
     answers: dict[str, dict[str, object]] = {}
     for row in public.rows(ordered):
@@ -120,16 +153,32 @@ def _answers(publication: Publication) -> dict[str, dict[str, object]]:
         # What has not the form of a postcode can be asked for by nobody, and may not name a file.
         if gazetteer.normalised_postcode(postcode) == postcode and postcode in centres:
             shard = answers.setdefault(postcode.partition(" ")[0], {})
-            shard[postcode] = _answer(row, centres[postcode], near)
+            shard[postcode] = _answer(row, centres[postcode], near, listed[postcode])
     return answers
 
 
-def _answer(row: Row, centre: tuple[float, float, float], near: _Near) -> dict[str, object]:
+def _listed(centres: Mapping[str, tuple[float, float, float]], near: _Near) -> dict[str, list[int]]:
+    """Return what may lie near each postcode: to measure all from all takes days for a country."""
+    points = shapely.points([centre[:2] for centre in centres.values()] or np.empty((0, 2)))
+    found: dict[str, list[int]] = {postcode: [] for postcode in centres}
+    names = [*centres]
+    tree = shapely.STRtree(np.asarray(shapely.points(near.at), dtype=object))
+    # A metre more, so that the distances that are told decide.
+    pairs = tree.query(points, predicate="dwithin", distance=nearby.WITHIN_M + 1)
+    for which, other in pairs.T.tolist():
+        found[names[which]].append(other)
+    return found
+
+
+def _answer(
+    row: Row, centre: tuple[float, float, float], near: _Near, indices: list[int]
+) -> dict[str, object]:
     easting, northing, uncertainty_m = centre
-    away_m = np.hypot(*(near.at - (easting, northing)).T)
+    away_m = np.hypot(*(near.at[indices].reshape(-1, 2) - (easting, northing)).T)
     listed = sorted(
-        (round(float(away_m[i]), 3), near.paths[i], int(i))
-        for i in np.flatnonzero(away_m <= nearby.WITHIN_M)
+        (round(float(metres), 3), near.paths[i], i)
+        for metres, i in zip(away_m, indices, strict=True)
+        if metres <= nearby.WITHIN_M
     )
     return {
         "band": Band(int(public.number(row, "band") or 0)).key,

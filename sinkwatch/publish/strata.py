@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 CROWD: Final = "applications"
 """Name of the layer that our own script fills on the map of an area."""
 
+MOST_POSTCODES: Final = 20_000
+"""Postcodes that the map shades: with 100,000 the map as one file weighed 73 MB."""
+
 _ZONE_CORNER_M: Final = 15.0
 """How far a zone's line may be moved to save corners on the map of one place, metres: 0.15 mm at
 about 1:100 000, thinner than a line drawn at that scale."""
@@ -154,12 +157,7 @@ def _backdrop_layers(below: Sequence[backdrop.Part]) -> list[Layer]:
 def _layers(findings: Findings, things: Things) -> list[Layer]:
     return [
         *_ground(findings),
-        Layer(
-            name="postcodes",
-            title="Postcodes by band",
-            parts=[_outlines("cells", layers.postcode_cells(findings), "postcodes")],
-            is_shown=False,
-        ),
+        *_postcodes(findings),
         _counted(things) if squares.are_counted(things.records) else _records(things),
         # The crowd fills it: thousands would not fit as shapes with words.
         Layer(name=CROWD, title="Planning applications", parts=[]),
@@ -171,6 +169,14 @@ def _layers(findings: Findings, things: Things) -> list[Layer]:
         _cases(things),
         _names(findings),
     ]
+
+
+def _postcodes(findings: Findings) -> list[Layer]:
+    """Leave out the cells of more postcodes than a page can carry: the look-up answers for each."""
+    if len(findings.postcodes) > MOST_POSTCODES:
+        return []
+    cells = _outlines("cells", layers.postcode_cells(findings), "postcodes")
+    return [Layer(name="postcodes", title="Postcodes by band", parts=[cells], is_shown=False)]
 
 
 def _layers_round(findings: Findings, things: Things, focus: Focus) -> list[Layer]:

@@ -504,11 +504,7 @@ def _wanted(area: Area, so_far: Mapping[str, _Answer]) -> tuple[str, ...]:
         for address in frame.loc[frame.geometry.isna(), "address"].dropna()
     }
     return tuple(
-        sorted(
-            code
-            for code in named
-            if code and code not in known and code.partition(" ")[0] in area.outcodes
-        )
+        sorted(code for code in named if code and code not in known and area.speaks_for(code))
     )
 
 

@@ -28,7 +28,7 @@ TOPIC_NOTES: Final = {
         "on ground with a higher band, close to a recorded event, or on a watched site",
     ),
     Topic.BELT: (
-        "Every planning application where gypsum is present",
+        "Every planning application where rock that can dissolve is present",
         "many more mails: extensions and loft windows as well",
     ),
     Topic.RECORDS: (

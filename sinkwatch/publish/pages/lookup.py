@@ -41,9 +41,13 @@ def pages(publication: Publication) -> dict[str, bytes]:
         scripts=(script,),
     )
     outcodes = [PurePosixPath(path).stem for path in files]
+    are_many = len(outcodes) > shards.FEW
     return {
-        **frame.render(publication, sheet, outcodes=outcodes, near_m=f"{nearby.WITHIN_M:g}"),
+        **frame.render(
+            publication, sheet, outcodes=outcodes, are_many=are_many, near_m=f"{nearby.WITHIN_M:g}"
+        ),
         script.path: script.text.encode(),
+        **({shards.EXTENTS: shards.extents(publication)} if are_many else {}),
         shards.STREETS: shards.streets(publication.findings),
         **files,
     }

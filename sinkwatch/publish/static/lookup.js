@@ -122,8 +122,23 @@
     return metres < 10 ? "under 10 m" : "about " + Math.round(metres / 10) * 10 + " m";
   }
 
+  /* Centres are rounded to 10 m. */
+  function reaches(box, at) {
+    var far = NEAREST_M + 10;
+    return Boolean(box) && at[0] >= box[0] - far && at[1] >= box[1] - far && at[0] <= box[2] + far && at[1] <= box[3] + far;
+  }
+
+  /* The files of all outcodes, or of those that may hold a postcode near it where there are many. */
+  function roundAbout(at) {
+    var name = form.dataset.extents;
+    if (!name) { return Promise.all(outcodes.map(fetched)); }
+    return fetched(name).then(function (got) {
+      return Promise.all(outcodes.filter(function (outcode) { return reaches(got.extents[outcode], at); }).map(fetched));
+    });
+  }
+
   function byGrid(text, at, isCurrent) {
-    return Promise.all(outcodes.map(fetched)).then(function (shards) {
+    return roundAbout(at).then(function (shards) {
       if (!isCurrent()) { return; }
       var best = nearest(at, shards);
       if (!best) {

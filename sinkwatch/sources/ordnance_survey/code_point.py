@@ -259,7 +259,8 @@ def _refuse_swapped(table: pa.Table, area: Area, name: str) -> None:
     the East Riding, where postcodes lie rightly.
     """
     outcodes = pc.utf8_slice_codeunits(table["postcode"], 0, -4)
-    own = table.filter(pc.is_in(outcodes, value_set=pa.array(area.outcodes, pa.string())))
+    mine = pa.array(area.outcodes, pa.string())
+    own = table.filter(pc.is_in(outcodes, value_set=mine)) if area.outcodes else table
     away = own.filter(pc.invert(editions.within(own, area.bounds)))
     for row in away.select(["postcode", "easting", "northing"]).to_pylist():
         if geo.swapped_into(area.bounds, row["easting"], row["northing"]):

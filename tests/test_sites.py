@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from dataclasses import astuple, replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import shapely
 from hypothesis import assume, given, settings
@@ -12,6 +16,8 @@ from hypothesis import strategies as st
 from sinkwatch import assess, geo, sites
 from sinkwatch.errors import SchemaError
 from sinkwatch.model import Band, GeologyClass
+from sinkwatch.sites import answers as kernel
+from tests import plain_sites
 from tests.test_assess import (
     LAW,
     MOST_POINTS,
@@ -24,6 +30,9 @@ from tests.test_assess import (
     worlds,
 )
 from tests.world import A, C, a_sinkhole, a_zone, ground
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def test_a_site_across_the_line_has_the_highest_band_and_its_shares_by_area() -> None:
@@ -185,11 +194,146 @@ def test_a_boundary_that_is_no_polygon_is_refused(shape: shapely.Geometry) -> No
         sites.assess_polygon(hazard_of(), shape)
 
 
+def test_of_many_boundaries_those_that_are_none_are_named_by_their_number() -> None:
+    shapes = np.array([shapely.box(0, 0, 1, 1), None, shapely.Point(0, 0)], dtype=object)
+    assert sites.is_boundary(shapes).tolist() == [True, False, False]
+    with pytest.raises(SchemaError, match=r"number 2 must be a polygon.*number 3 must be") as told:
+        sites.polygons(sites.Layers.of(hazard_of()), shapes, np.full(3, 5.0))
+    assert "number 1" not in str(told.value)
+
+
+def test_no_sites_have_no_answers() -> None:
+    found = sites.polygons(sites.Layers.of(hazard_of()), np.array([], dtype=object), np.array([]))
+    assert (len(found.band), found.shares.shape) == (0, (0, len(Band)))
+
+
 @st.composite
 def boundaries(draw: st.DrawFn) -> shapely.Geometry:
     west, south = draw(st.integers(-5, 40)) * 100, draw(st.integers(-5, 30)) * 100
     width, height = draw(st.integers(1, 20)) * 50, draw(st.integers(1, 20)) * 50
     return shapely.box(west, south, west + width, south + height)
+
+
+@functools.cache
+def random_worlds() -> list[tuple[assess.Hazard, NDArray[np.object_]]]:
+    """Blobs of every class, clusters of records, and sites of every size among them."""
+    blank = hazard_of()
+    return [_world(blank, np.random.default_rng([27, number])) for number in range(200)]
+
+
+def _world(
+    blank: assess.Hazard, rng: np.random.Generator
+) -> tuple[assess.Hazard, NDArray[np.object_]]:
+    n_zones, n_records = int(rng.integers(1, 7)), int(rng.integers(0, 9))
+    at = np.round(rng.uniform(0, 3_000, (n_records, 2)), 1)
+    zones = np.array([_blob(rng, float(rng.uniform(200, 1_200))) for _ in range(n_zones)])
+    shapes = np.array([_blob(rng, float(rng.lognormal(4.2, 1))) for _ in range(4)])
+    # Arrays at once: frames would take longer than all that is asked of them.
+    hazard = replace(
+        blank,
+        zone_geometry=zones,
+        zone_class=rng.integers(1, 4, n_zones).astype(np.int8),
+        zone_uncertainty_m=rng.choice([50.0, 100.0, 250.0, 500.0], n_zones),
+        zone_ids=np.arange(n_zones).astype(object),
+        easting=at[:, 0],
+        northing=at[:, 1],
+        radius_m=rng.choice([0.0, 7.5, 20.0], n_records),
+        uncertainty_m=rng.choice([10.0, 30.0, 100.0, 400.0], n_records),
+        ring_shift=(rng.random(n_records) < 0.2).astype(np.int64),
+        counts=rng.random(n_records) < 0.9,
+        feature=np.arange(n_records) // 2,
+        sinkhole_ids=np.arange(n_records).astype(object),
+    )
+    return hazard, shapes
+
+
+def _blob(rng: np.random.Generator, radius_m: float) -> shapely.Geometry:
+    """Return an outline that each direction from its middle meets once, as wide as it likes."""
+    angle = np.arange(24) * (2 * np.pi / 24)
+    away_m = radius_m * np.exp(rng.normal(0, 0.2, len(angle)))
+    at = rng.uniform(0, 3_000, 2) + away_m[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    return shapely.Polygon(at)
+
+
+def _told(site: sites.AssessedSite) -> tuple[Any, ...]:
+    """All but the shares, which are areas and rounded at the end; no number equals no number."""
+    return tuple(
+        None if isinstance(value, float) and math.isnan(value) else value
+        for value in astuple(site)[:-1]
+    )
+
+
+def test_the_kernel_says_what_the_plain_way_says_in_two_hundred_worlds() -> None:
+    met: set[Band] = set()
+    n_cut = 0
+    for hazard, shapes in random_worlds():
+        found = sites.assess_polygon(hazard, shapes[0])
+        expected = plain_sites.assess_polygon(hazard, shapes[0])
+        assert _told(found) == _told(expected)
+        assert found.shares == pytest.approx(expected.shares, abs=1e-9)
+        met |= set(found.shares)
+        n_cut += len(found.shares) > 1
+    # The sample is worth comparing only if it meets every band, and many sites are cut.
+    assert met == set(Band)
+    assert n_cut >= 40
+
+
+def test_many_sites_at_once_have_the_answers_of_each_alone_in_any_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel, "_BLOCK", 3)  # so that there are several blocks
+    rng = np.random.default_rng(28)
+    for hazard, shapes in random_worlds()[:20]:
+        layers, known_m = sites.Layers.of(hazard), rng.choice([5.0, 30.0, 300.0], len(shapes))
+        order = rng.permutation(len(shapes))
+        found = sites.polygons(layers, shapes[order], known_m[order])
+        for row, number in enumerate(order):
+            alone = sites.assess_polygon(hazard, shapes[number], known_m[number])
+            assert found.band[row] == alone.band
+            assert found.geology[row] == alone.geology
+            assert found.scored_as[row] == alone.scored_as
+            assert found.sinkhole[row] == alone.sinkhole
+            assert found.n_features[row] == alone.n_features
+            assert found.check_record[row] == alone.check_record
+            assert found.distance_m[row] == pytest.approx(alone.distance_m, nan_ok=True)
+            assert found.uncertainty_m[row] == pytest.approx(alone.uncertainty_m, nan_ok=True)
+            assert {Band(b): v for b, v in enumerate(found.shares[row]) if v} == alone.shares
+
+
+def test_the_shares_sum_to_one_and_no_point_inside_has_a_higher_band() -> None:
+    rng = np.random.default_rng(29)
+    n_raised = 0
+    for hazard, shapes in random_worlds():
+        found = sites.polygons(sites.Layers.of(hazard), shapes, np.full(len(shapes), 5.0))
+        assert found.shares.sum(axis=1) == pytest.approx(1, abs=1e-9)
+        corners = np.asarray(shapely.bounds(shapes)).T[:, :, None]
+        west, south, east, north = corners
+        shape = (len(shapes), 40)
+        easting, northing = rng.uniform(west, east, shape), rng.uniform(south, north, shape)
+        inside = shapely.contains_xy(shapes[:, None], easting, northing)
+        known_m = np.full(easting.size, 5.0)
+        points = assess.points(hazard, easting.ravel(), northing.ravel(), known_m)
+        bands = np.where(inside, points.band.reshape(shape), Band.NOT_ASSESSED)
+        assert (bands <= found.band[:, None]).all()
+        held = np.take_along_axis(found.shares, bands.astype(np.intp), axis=1)
+        assert (held[inside] > 0).all()  # where there is a point, there is a share
+        n_raised += int((found.scored_as > found.geology).sum())
+    assert n_raised >= 50
+
+
+def test_sites_on_the_way_to_a_line_are_whole_then_cut_then_whole_again() -> None:
+    # 1,000 m, 90 m and 30 m from a line that is known to 100 m, and beyond it.
+    zones = ground(
+        a_zone("B", "B", shapely.box(0, 0, 2_000, 2_000), uncertainty_m=100.0),
+        a_zone("C", "C", shapely.box(2_000, 0, 3_000, 2_000), uncertainty_m=100.0),
+    )
+    west_of_line = [shapely.box(w, 900, w + 20, 920) for w in (1_000, 1_890, 1_950, 2_100)]
+    found = sites.polygons(
+        sites.Layers.of(hazard_of(zones=zones)), np.array(west_of_line), np.full(4, 5.0)
+    )
+    assert found.scored_as.tolist() == [2, 3, 3, 3]
+    assert found.geology.tolist() == [2, 2, 2, 3]
+    assert found.shares[:, Band.MODERATE] == pytest.approx([0, 0.5, 1, 1], abs=1e-3)
 
 
 @settings(LAW)

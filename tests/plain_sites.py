@@ -1,4 +1,9 @@
-"""Sites known by their boundary: the highest band their ground touches, and the share of each."""
+"""
+The assessment of one site as a plain reading of the rules: all of its ground, all that is held.
+
+Every zone is grown, every record is drawn as circles, and the site is cut along all of them. The
+kernel, which asks each site only of what lies near it, must agree.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,8 @@ import numpy as np
 import shapely
 
 from sinkwatch import assess, geo
-from sinkwatch.errors import SchemaError
 from sinkwatch.model import Band, GeologyClass
+from sinkwatch.sites import AssessedSite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,52 +27,8 @@ _QUADRANT_SEGMENTS: Final = 64
 _CIRCUMSCRIBED: Final = 1 / np.cos(np.pi / (4 * _QUADRANT_SEGMENTS))
 
 _NAN: Final = float("nan")
-_POLYGONS: Final = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 _LEAST_SHARE: Final = 1e-9
 """Less than this share of a site is what arithmetic leaves over, not ground."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssessedSite:
-    """
-    The assessment of one polygon: the highest band that its ground touches.
-
-    Attributes
-    ----------
-    band
-        That band.
-    geology, scored_as
-        Highest class touched, and the class that the ground which gave the band was scored as.
-    zone
-        Index of the zone that gave `scored_as`; `NONE` outside.
-    boundary_m
-        Distance from the site to that zone if it does not touch it, metres; NaN if it does.
-    boundary_uncertainty_m
-        How well that line is known: as the least certain of the zones, metres; NaN if touched.
-    sinkhole
-        Index of the record that decides; `NONE` if none does.
-    distance_m, uncertainty_m
-        From the site's edge to that record's edge, and its uncertainty, metres; NaN if none.
-    n_features
-        Distinct recorded features within the last ring of the site, possible ones included.
-    check_record
-        Whether ground and record disagree.
-    shares
-        Share of the site's ground in each band, summing to 1.
-    """
-
-    band: Band
-    geology: GeologyClass
-    scored_as: GeologyClass
-    zone: int
-    boundary_m: float
-    boundary_uncertainty_m: float
-    sinkhole: int
-    distance_m: float
-    uncertainty_m: float
-    n_features: int
-    check_record: bool
-    shares: dict[Band, float]
 
 
 def assess_polygon(
@@ -75,29 +36,7 @@ def assess_polygon(
     geometry: shapely.Geometry,
     uncertainty_m: float = geo.BOUNDARY_UNCERTAINTY_M,
 ) -> AssessedSite:
-    """
-    Assess a site that is known as a polygon, measured from its edge and never its centroid.
-
-    Parameters
-    ----------
-    hazard
-        What `assess.prepare` returns.
-    geometry
-        Valid polygon, EPSG:27700.
-    uncertainty_m
-        How well its edge is known, metres.
-
-    Returns
-    -------
-    assessed
-        The highest band touched, and the share of the ground in each band.
-
-    Raises
-    ------
-    SchemaError
-        If the boundary is no polygon, has no area or crosses itself.
-    """
-    _check_boundary(geometry)
+    """Assess a site that is known as a valid polygon."""
     pair_uncertainty_m = assess.combined_uncertainty_m(hazard.uncertainty_m, uncertainty_m)
     parts = [
         _part(hazard, ground, shape, pair_uncertainty_m)
@@ -127,16 +66,6 @@ def assess_polygon(
         check_record=bool(hazard.check_record[worst.ground, worst.ring]),
         shares=_shares(hazard, parts, pair_uncertainty_m),
     )
-
-
-def _check_boundary(geometry: shapely.Geometry) -> None:
-    is_polygon = shapely.get_type_id(geometry) in _POLYGONS
-    if not (is_polygon and shapely.is_valid(geometry) and shapely.area(geometry) > 0):
-        raise SchemaError(
-            "site boundary",
-            [f"it must be a polygon with an area; {shapely.is_valid_reason(geometry)}"],
-            "Mend the boundary, or give the site as a point",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

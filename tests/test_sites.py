@@ -135,6 +135,18 @@ def test_a_site_partly_outside_keeps_that_share_as_not_assessed() -> None:
     }
 
 
+def test_lines_that_cutting_leaves_over_are_no_ground(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As GEOS does now and then; it goes no further with ground and lines in one collection.
+    whole = sites.assess_polygon(hazard_of(), shapely.box(29_000, 4_900, 30_100, 5_000))
+    difference, line = shapely.difference, shapely.LineString([(29_000, 4_900), (29_001, 4_900)])
+    monkeypatch.setattr(
+        shapely, "difference", lambda a, b: shapely.GeometryCollection([difference(a, b), line])
+    )
+    found = sites.assess_polygon(hazard_of(), shapely.box(29_000, 4_900, 30_100, 5_000))
+    assert (_told(found), found.shares) == (_told(whole), whole.shares)
+    assert len(whole.shares) == 2
+
+
 def test_a_site_outside_is_not_assessed_but_its_records_are_given() -> None:
     record = a_sinkhole(-5_000, 5_000)
     site = sites.assess_polygon(hazard_of(record), shapely.box(-5_100, 4_900, -4_900, 5_100))

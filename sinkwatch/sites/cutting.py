@@ -213,7 +213,7 @@ def _parts(
         part = overlap_of(left, shapely.union_all([*own, *raised]))
         if shapely.area(part) > least_m2:
             parts[int(ground)] = part
-            left = shapely.difference(left, part)
+            left = _only_ground(np.array([shapely.difference(left, part)]))[0]
     if shapely.area(left) > least_m2:
         parts[int(GeologyClass.OUTSIDE)] = left
     return parts
@@ -283,12 +283,16 @@ def overlap(first: NDArray[np.object_], second: NDArray[np.object_]) -> NDArray[
     ground
         Polygons, empty ones perhaps, shape (n,).
     """
-    shared = np.asarray(shapely.intersection(first, second), dtype=object)
-    for odd in np.flatnonzero(~np.isin(shapely.get_type_id(shared), POLYGONS)):
-        parts = shapely.get_parts(shared[odd])
+    return _only_ground(np.asarray(shapely.intersection(first, second), dtype=object))
+
+
+def _only_ground(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Leave out lines and points, on which GEOS goes no further."""
+    for odd in np.flatnonzero(~np.isin(shapely.get_type_id(shapes), POLYGONS)):
+        parts = shapely.get_parts(shapes[odd])
         is_ground = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
-        shared[odd] = shapely.multipolygons(parts[is_ground])
-    return shared
+        shapes[odd] = shapely.multipolygons(parts[is_ground])
+    return shapes
 
 
 def overlap_of(first: shapely.Geometry, second: shapely.Geometry) -> shapely.Geometry:

@@ -75,6 +75,7 @@ def asked(basis: Basis, request: Request) -> dict[str, Any]:
         "editions": list(basis.editions),
         "rings_m": basis.hazard.rings_m.tolist(),
         "uncertainty_m": request.uncertainty_m,
+        "boundary_uncertainty_m": request.boundary_uncertainty_m,
         "columns": None if request.columns is None else list(request.columns),
         "only_flagged": request.only_flagged,
         "flag_within_m": basis.flag_within_m,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
+import shapely
 
 from sinkwatch import assess, geo
+from sinkwatch.bulk import boundaries
 from sinkwatch.bulk.request import BulkReport
 from sinkwatch.bulk.rows import (
     UNCERTAINTY_COLUMN,
@@ -242,18 +244,18 @@ def laid_out(kind: Target, reading: Reading, request: Request) -> Laid:
         If a column that is wanted is not there, or cannot be written.
     """
     kept = _kept(reading, request.columns)
-    added = [field.name for field in ADDED]
+    fields = [*ADDED, *(boundaries.SHARES if reading.is_ground else ())]
+    added = [field.name for field in fields]
     refuse_taken(reading.name, kept.names, added)
     if kind.is_alike is not None:
         names = [kind.is_alike(name) for name in (*kept.names, *added) if name != reading.geometry]
         refuse_alike(reading.name, names, kind.title)
     laid = kind.lay(reading, kept)
     # What writes plain tables has no use for numbers in place of words.
-    fields = (
-        ADDED if kind.has_words else [field.with_type(unwrapped(field.type)) for field in ADDED]
-    )
+    if not kind.has_words:
+        fields = [field.with_type(unwrapped(field.type)) for field in fields]
     schema = pa.schema([*laid.schema, *fields], metadata=laid.schema.metadata)
-    return type(laid)(schema=schema, columns=laid.columns, geometry=laid.geometry, crs=laid.crs)
+    return replace(laid, schema=schema)
 
 
 def _kept(reading: Reading, wanted: tuple[str, ...] | None) -> pa.Schema:
@@ -287,10 +289,14 @@ def assessed(asking: Asking, batch: pa.RecordBatch) -> Piece:
     reading, hazard = asking.reading, asking.basis.hazard
     axes = reading.axes(batch)
     easting, northing = reading.placed(*axes)
-    doubt_m = uncertainty_m(batch, asking.request.uncertainty_m)
-    found = assess.points(hazard, easting, northing, doubt_m, asking.indexed)
+    if reading.is_ground:
+        found, shares, is_placed = _of_ground(asking, batch)
+    else:
+        doubt_m = uncertainty_m(batch, asking.request.uncertainty_m)
+        found = assess.points(hazard, easting, northing, doubt_m, asking.indexed)
+        shares, is_placed = [], np.isfinite(easting) & np.isfinite(northing)
     schema = asking.laid.schema
-    columns = [*asking.laid.columns(batch, axes), *answers(hazard, found)]
+    columns = [*asking.laid.columns(batch, axes), *answers(hazard, found), *shares]
     columns = [
         as_held(reading.name, column, field) for column, field in zip(columns, schema, strict=True)
     ]
@@ -303,11 +309,23 @@ def assessed(asking: Asking, batch: pa.RecordBatch) -> Piece:
         noticed=Noticed(
             n_rows=batch.num_rows,
             n_written=written.num_rows,
-            n_unplaced=int((~(np.isfinite(easting) & np.isfinite(northing))).sum()),
+            n_unplaced=int((~is_placed).sum()),
             bands=tuple(np.bincount(found.band, minlength=len(Band)).tolist()),
             **_misread(asking, axes[0][is_elsewhere], axes[1][is_elsewhere]),
         ),
     )
+
+
+def _of_ground(
+    asking: Asking, batch: pa.RecordBatch
+) -> tuple[assess.Assessed, list[pa.Array], NDArray[np.bool_]]:
+    """Assess boundaries; give the answers, the shares of ground, and which bound any."""
+    reading = asking.reading
+    column = batch.column(reading.geometry)
+    shapes = boundaries.on_grid(reading.name, column, is_degrees=reading.is_degrees)
+    doubt_m = uncertainty_m(batch, asking.request.boundary_uncertainty_m)
+    found, shares = boundaries.assessed(asking.basis.hazard, shapes, doubt_m)
+    return found, shares, ~shapely.is_missing(shapes)
 
 
 def _misread(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sinkwatch import geo
+
 if TYPE_CHECKING:
     from sinkwatch import assess
     from sinkwatch.bulk.addresses import Location
@@ -49,6 +51,8 @@ class Request:
         by its address as well.
     uncertainty_m
         How well a position is known where the row does not say, metres.
+    boundary_uncertainty_m
+        The same for boundaries, metres.
     columns
         Those of the source's columns that are written; None for all.
     only_flagged
@@ -62,6 +66,7 @@ class Request:
     source: Location
     target: Location
     uncertainty_m: float = 10.0
+    boundary_uncertainty_m: float = geo.BOUNDARY_UNCERTAINTY_M
     columns: tuple[str, ...] | None = None
     only_flagged: bool = False
     layer: str | None = None

@@ -25,6 +25,10 @@ WAY_OUT: Final = "Nothing was written; mend the file and run again"
 
 _LEAVE_OUT: Final = "Leave it out with --columns, or write GeoParquet"
 
+_ONE_KIND: Final = (
+    "Nothing was written; give points, or boundaries in a layer that is declared as polygons"
+)
+
 UNCERTAINTY_COLUMN: Final = "position_uncertainty_m"
 """Column that says how well each row's position is known, metres."""
 
@@ -55,6 +59,8 @@ class Reading:
         Column of the extents of the points, which only GeoParquet has a use for.
     n_rows
         How many rows there are; None where the file does not tell.
+    is_ground
+        Whether the geometry is boundaries rather than points.
     """
 
     name: str
@@ -65,6 +71,7 @@ class Reading:
     geometry: str | None = None
     covering: str | None = None
     n_rows: int | None = None
+    is_ground: bool = False
 
     def placed(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> Axes:
         """
@@ -98,12 +105,15 @@ class Laid:
         Column of points, for those kinds that must be told.
     crs
         Code of the system the points are in.
+    kind
+        Type of the geometry, for those kinds that must be told.
     """
 
     schema: pa.Schema
     columns: Callable[[pa.RecordBatch, Axes], list[pa.Array]]
     geometry: str = ""
     crs: str = ""
+    kind: str = "Point"
 
 
 def unreadable(name: str, error: Exception) -> SchemaError:
@@ -196,7 +206,7 @@ def point_axes(name: str, column: pa.Array) -> Axes:
     shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
     is_point = shapely.get_type_id(shapes) == shapely.GeometryType.POINT
     if (~is_point & ~shapely.is_missing(shapes)).any():
-        raise SchemaError(name, ["it holds geometry other than points"], WAY_OUT)
+        raise SchemaError(name, ["it holds geometry other than points"], _ONE_KIND)
     return shapely.get_x(shapes), shapely.get_y(shapes)
 
 

@@ -112,9 +112,8 @@ def _wrapped(text: str) -> str:
 @click.option(
     "--uncertainty-m",
     type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="How well a position is known where the row does not say, metres.",
+    help="How well a position is known where the row does not say, metres; if not given, 10 for "
+    "points and 5 for boundaries.",
 )
 @click.option("--columns", help="Columns of INPUT to write, with commas between; all if not given.")
 @click.option("--only-flagged", is_flag=True, help="Leave out rows that are not flagged.")
@@ -147,15 +146,18 @@ def assess(  # noqa: PLR0913 - a parameter for each option that is not the reque
 
     INPUT is CSV, GeoParquet, GeoPackage, FlatGeobuf or the zip of OS Open UPRN, by its ending;
     OUTPUT any of these but the last. A CSV has easting and northing, or longitude and latitude;
-    a column position_uncertainty_m is used where there is one. An OUTPUT without an ending is a
-    folder of GeoParquet in parts. GeoParquet and such folders may be in object storage, by their
-    addresses: s3://bucket/places.parquet.
+    a column position_uncertainty_m is used where there is one. A layer may hold boundaries instead
+    of points: these have the highest band that their ground touches, and the share of each. An
+    OUTPUT without an ending is a folder of GeoParquet in parts. GeoParquet and such folders may be
+    in object storage, by their addresses: s3://bucket/places.parquet.
     """
     from sinkwatch import bulk, intake, survey
     from sinkwatch.cli import progress
     from sinkwatch.services import open_services
 
-    columns = given.pop("columns")
+    columns, known_m = given.pop("columns"), given.pop("uncertainty_m")
+    if known_m is not None:
+        given |= {"uncertainty_m": known_m, "boundary_uncertainty_m": known_m}
     request = bulk.Request(
         source=bulk.location(source),
         target=bulk.location(target),

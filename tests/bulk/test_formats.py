@@ -337,7 +337,11 @@ def test_a_layer_of_what_has_none_is_refused(run: Assess, tmp_path: Path, source
     [
         (a_layer([MART], None), "its CRS is not declared"),
         (a_layer([MART], "EPSG:3857"), "its CRS is EPSG:3857"),
-        (a_layer([MART]).buffer(1).to_frame("geometry"), "it holds geometry other than points"),
+        (
+            a_layer([MART]).buffer(1).boundary.to_frame("geometry"),
+            "it holds geometry other than points",
+        ),
+        (a_layer([MART]).buffer(1).to_frame("geometry"), "it holds boundaries, which CSV cannot"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")

@@ -230,12 +230,6 @@ def test_polygons_in_a_later_piece_are_refused_too(
     assert "geometry other than points" in refused(run, given_parquet, made_parquet)
 
 
-def test_polygons_are_refused(run: Assess, given_parquet: Path, made_parquet: Path) -> None:
-    layer = a_layer([MART])
-    layer.set_geometry(layer.buffer(5)).to_parquet(given_parquet)
-    assert "geometry other than points" in refused(run, given_parquet, made_parquet)
-
-
 def test_geometry_that_is_no_wkb_is_refused(
     run: Assess, given_parquet: Path, made_parquet: Path
 ) -> None:

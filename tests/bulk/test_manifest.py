@@ -39,6 +39,7 @@ def test_it_tells_of_what_a_result_is_made(
         "editions": [],
         "rings_m": [50.0, 250.0, 500.0],
         "uncertainty_m": 15.0,
+        "boundary_uncertainty_m": 5.0,
         "columns": ["easting"],
         "only_flagged": False,
         "flag_within_m": 250.0,

@@ -168,8 +168,11 @@ def lay(reading: Reading, kept: pa.Schema) -> Laid:
     Raises
     ------
     SchemaError
-        If a column cannot be held, or is called like one that is added.
+        If a column or boundaries cannot be held, or a column is called like one that is added.
     """
+    if reading.is_ground:
+        way_out = "Write GeoParquet, GeoPackage or FlatGeobuf; nothing was written"
+        raise SchemaError(reading.name, ["it holds boundaries, which CSV cannot"], way_out)
     left_out = {reading.geometry, reading.covering}
     wanted = set(kept.names) - left_out
     # By place, not by name: several columns may be called the same, and all are kept.

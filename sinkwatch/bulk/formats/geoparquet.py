@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from sinkwatch import geo
+from sinkwatch.bulk import boundaries
 from sinkwatch.bulk.addresses import Address
 from sinkwatch.bulk.rows import (
     UNCERTAINTY_COLUMN,
@@ -116,7 +117,8 @@ def reading(
         As for `read`.
     """
     schema = file.schema_arrow
-    column, is_degrees, covering = _geometry(name, schema)
+    column, is_degrees, covering, is_ground = _geometry(name, schema)
+    axes = boundaries.axes if is_ground else point_axes
     needed = None
     if columns is not None:
         held = by_plain_name(schema.names)
@@ -128,16 +130,17 @@ def reading(
         name=name,
         schema=schema,
         batches=file.iter_batches(columns=needed, **told),
-        axes=lambda batch: point_axes(name, batch.column(column)),
+        axes=lambda batch: axes(name, batch.column(column)),
         is_degrees=is_degrees,
         geometry=column,
         covering=covering,
         n_rows=file.metadata.num_rows,
+        is_ground=is_ground,
     )
 
 
-def _geometry(name: str, schema: pa.Schema) -> tuple[str, bool, str | None]:
-    """Return the column of points, whether they are degrees, and the column of their extents."""
+def _geometry(name: str, schema: pa.Schema) -> tuple[str, bool, str | None, bool]:
+    """Return the column, whether it is in degrees, that of its extents, and if it is boundaries."""
     described = (schema.metadata or {}).get(b"geo")
     if described is None:
         raise SchemaError(
@@ -152,7 +155,8 @@ def _geometry(name: str, schema: pa.Schema) -> tuple[str, bool, str | None]:
     # GeoParquet without a crs is by its specification longitude and latitude (OGC:CRS84).
     code = geo.known_code(name, declared["crs"]) if "crs" in declared else geo.WGS84
     covering = declared.get("covering", {}).get("bbox", {}).get("xmin", [None])[0]
-    return column, code == geo.WGS84, covering if covering in schema.names else None
+    is_ground = boundaries.are_kept(declared.get("geometry_types", []))
+    return column, code == geo.WGS84, covering if covering in schema.names else None, is_ground
 
 
 def _primary(name: str, described: bytes) -> tuple[str, dict[str, Any]]:
@@ -198,7 +202,12 @@ def lay(reading: Reading, kept: pa.Schema) -> Laid:
     def columns(batch: pa.RecordBatch, axes: Axes) -> list[pa.Array]:
         own = [batch.column(name) for name in names]
         made = [wkb_points(*axes)] if makes_points else []
-        return [*own, *made, *([] if is_covered else [_extents(axes)])]
+        if is_covered:
+            return [*own, *made]
+        sides: tuple[NDArray[np.float64], ...] = (*axes, *axes)
+        if reading.is_ground:
+            sides = boundaries.extents(reading.name, batch.column(column))
+        return [*own, *made, _extents(sides)]
 
     return Laid(schema=schema, columns=columns, geometry=column)
 
@@ -237,11 +246,12 @@ def _with_covering(schema: pa.Schema, geometry: str) -> pa.Schema:
     return pa.schema([*schema, extents], metadata=metadata)
 
 
-def _extents(axes: Axes) -> pa.Array:
-    """Return the extents of points in single precision, rounded outwards; null without a place."""
-    least, greatest = zip(*map(_singles_round, axes), strict=True)
+def _extents(given: tuple[NDArray[np.float64], ...]) -> pa.Array:
+    """Return extents in single precision, rounded outwards; null without a place."""
+    least = [_singles_round(side)[0] for side in given[:2]]
+    greatest = [_singles_round(side)[1] for side in given[2:]]
     sides = [pa.array(side) for side in (*least, *greatest)]
-    missing = pa.array(np.isnan(axes[0]) | np.isnan(axes[1]))
+    missing = pa.array(np.isnan(given[0]) | np.isnan(given[1]))
     return pa.StructArray.from_arrays(sides, names=_SIDES, mask=missing)
 
 

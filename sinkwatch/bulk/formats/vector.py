@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyogrio
 
 from sinkwatch import gdal, geo
+from sinkwatch.bulk import boundaries
 from sinkwatch.bulk.addresses import on_this_machine
 from sinkwatch.bulk.rows import (
     WAY_OUT,
@@ -121,14 +122,17 @@ def _reading(
         raise SchemaError(name, ["its CRS is not declared"], "Declare it; nothing was written")
     code = geo.known_code(name, described["crs"])
     column = str(described["geometry_name"] or "wkb_geometry")
+    is_ground = boundaries.are_kept([str(described["geometry_type"])])
+    axes = boundaries.axes if is_ground else point_axes
     return Reading(
         name=name,
         schema=batches.schema,
         batches=_to_the_end(name, batches, n_rows),
-        axes=lambda batch: point_axes(name, batch.column(column)),
+        axes=lambda batch: axes(name, batch.column(column)),
         is_degrees=code == geo.WGS84,
         geometry=column,
         n_rows=n_rows if n_rows >= 0 else None,
+        is_ground=is_ground,
     )
 
 
@@ -161,13 +165,15 @@ def lay(reading: Reading, kept: pa.Schema, *, ending: str) -> Laid:
     geometry = free_name(_GEOMETRY, names)
 
     def columns(batch: pa.RecordBatch, axes: Axes) -> list[pa.Array]:
-        return [*(batch.column(name) for name in names), wkb_points(*axes)]
+        own = [batch.column(name) for name in names]
+        return [*own, batch.column(reading.geometry) if reading.is_ground else wkb_points(*axes)]
 
     return Laid(
         schema=pa.schema([*fields, pa.field(geometry, pa.binary())]),
         columns=columns,
         geometry=geometry,
         crs=geo.WGS84 if reading.is_degrees else geo.BNG,
+        kind="Unknown" if reading.is_ground else "Point",  # polygons of one piece and of several
     )
 
 
@@ -252,7 +258,7 @@ def _write(path: Path, laid: Laid, rows: pa.RecordBatchReader) -> None:
             layer=_LAYER,
             driver=_DRIVERS[ending],
             geometry_name=laid.geometry,
-            geometry_type="Point",
+            geometry_type=laid.kind,
             crs=laid.crs,
             layer_options=options[ending],
         )

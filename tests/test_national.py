@@ -352,3 +352,33 @@ def test_as_many_records_as_a_page_can_draw_are_all_listed(ripon_findings: Findi
 def test_the_area_of_the_readme_uses_the_bands_that_ship(tmp_path: Path) -> None:
     area = config.load_area(str(write_area(tmp_path / "gb")))
     assert area.parameters.table == config.load_bands(config.data_folder() / "bands.toml")
+
+
+def test_an_open_map_of_units_is_read_by_a_table_of_them(tmp_path: Path) -> None:
+    path = write_area(tmp_path / "units")
+    units = {"E": "ZG", "C": "WHCK", "D": "ZG", "B": "LC"}
+    known = geosure().tail(len(PLACES))
+    layer = known.assign(LEX=known["CLASS"].map(units), LEX_D="a unit", MSLINK=range(len(known)))
+    (tmp_path / "units" / "geosure.gpkg").unlink()
+    layer.drop(columns="CLASS").to_file(tmp_path / "units" / "geosure.gpkg")
+    given = (
+        'columns = { zone_id = "MSLINK", source_class = "LEX", title = "LEX_D" }\n'
+        'classes = { ZG = "C", WHCK = "B", LC = "A" }\nposition_uncertainty_m = 1000\n'
+    )
+    text = path.read_text(encoding="utf-8")
+    named = text.replace('product = "geosure-soluble-rocks"\nrestricted = true ', given + "# ")
+    assert named != text
+    path.write_text(named, encoding="utf-8")
+    services = an_installation(tmp_path, Clock(NOW), area=str(path))
+    assert {key: asked(services, key).geology.name for key in PLACES} == {
+        key: OURS[letter] for key, (_, _, _, letter, _) in PLACES.items()
+    }
+
+
+def test_the_readme_shows_this_very_area() -> None:
+    readme = AREA_FILE.parents[2] / "README.md"
+    shown = readme.read_text(encoding="utf-8").partition("```toml\n[[source]]\n")[2]
+    ours = AREA_FILE.read_text(encoding="utf-8")
+    lines = [line.partition("#")[0].strip() for line in shown.partition("```")[0].splitlines()]
+    assert lines
+    assert all(f"\n{line}" in ours for line in lines)

@@ -264,6 +264,12 @@ def test_the_map_opens_on_the_whole_country(pages: dict[str, bytes]) -> None:
     assert "nan" not in re.findall(r'"box":"([^"]*)"', pages["index.html"].decode())[0]
 
 
+def test_the_map_of_a_town_goes_back_no_further_than_it_did(both: Installation) -> None:
+    town = both.site(both.town)
+    (drawn,) = (page.decode() for path, page in town.items() if path.startswith("assets/map-"))
+    assert '"minZoom": 10' in drawn
+
+
 def test_a_country_of_records_is_counted_and_not_drawn_one_by_one(pages: dict[str, bytes]) -> None:
     home, alone = pages["index.html"].decode(), pages["offline.html"].decode()
     listed = re.findall(r'<tr id="record-([^"]+)"', home)

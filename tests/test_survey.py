@@ -280,3 +280,19 @@ class TestLicences:
         geology = ripon_inputs.geology.assign(our_class="A")
         knowledge = survey.know(ripon, replace(ripon_inputs, geology=geology))
         assert set(knowledge.zones["geology_class"]) == {1}
+
+    def test_outlines_too_many_to_draw_are_left_out_and_said_to_be(
+        self, ripon: Area, ripon_inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = survey.surveyed(ripon, ripon_inputs)
+        assert survey.why_withheld(whole.findings) == ""
+        n_corners = shapely.get_num_coordinates(whole.knowledge.zones.geometry.to_numpy()).sum()
+        monkeypatch.setattr(survey, "MOST_CORNERS", int(n_corners))
+        assert len(survey.findings(ripon, ripon_inputs).zones) == len(whole.knowledge.zones)
+        monkeypatch.setattr(survey, "MOST_CORNERS", int(n_corners) - 1)
+        bare = survey.surveyed(ripon, ripon_inputs)
+        assert (len(bare.findings.zones), len(bare.findings.edges)) == (0, 0)
+        assert survey.why_withheld(bare.findings) == survey.OUTLINES_TOO_MANY
+        assert [each.band for each in bare.findings.sites] == [
+            each.band for each in whole.findings.sites
+        ]

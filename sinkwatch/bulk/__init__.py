@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,30 +11,23 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-import pyarrow as pa
-import shapely
-
 from sinkwatch import grid
-from sinkwatch.bulk import formats, manifest, parts, pieces, prepared, stream
+from sinkwatch.bulk import faults, formats, manifest, parts, pieces, prepared, stream
 from sinkwatch.bulk.addresses import Address, location, on_this_machine
 from sinkwatch.bulk.request import Basis, BulkReport, Request
-from sinkwatch.bulk.rows import unreadable
 from sinkwatch.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sinkwatch.bulk.addresses import Location
+    import pyarrow as pa
+
     from sinkwatch.bulk.rows import Reading
 
 __all__ = ["Address", "Basis", "BulkReport", "InParts", "Request", "assess_file", "location"]
 
-LOG = logging.getLogger(__name__)
-
 _SAID: Final = ".manifest"
 _BESIDE: Final = (_SAID, "-journal", "-wal", "-shm")  # what SQLite and we write beside a part
-
-_AGAIN: Final = "Check that there is room and that it can be written, and run again"
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 """Told how many rows are done, and how many there are where the file says."""
@@ -88,9 +80,9 @@ def assess_file(
     SchemaError
         If the file cannot be read to its end, has no positions, or its axes look exchanged.
     """
-    with _told_plainly(request):
+    with faults.told_plainly(request):
         _check_source(request)
-        if is_folder(request.target):
+        if request.is_in_parts:
             return in_parts(basis, request, kept=kept, progress=progress)
         return _assess_whole(basis, request, kept=kept, progress=progress)
 
@@ -144,23 +136,6 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def is_folder(target: Location) -> bool:
-    """
-    Tell whether a result is a folder of parts rather than one file.
-
-    Parameters
-    ----------
-    target
-        Where it goes.
-
-    Returns
-    -------
-    is_folder
-        True if there is a folder of that name, or the name has no ending.
-    """
-    return target.is_dir() or not target.suffix
-
-
 def _check_source(request: Request) -> None:
     source = request.source
     if source.is_dir():
@@ -199,29 +174,6 @@ def _whole(target: Path) -> Iterator[Path]:
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-@contextmanager
-def _told_plainly(request: Request) -> Iterator[None]:
-    """Turn what libraries raise into what a person can act on."""
-    try:
-        yield
-    except (pa.ArrowException, shapely.errors.ShapelyError, UnicodeDecodeError) as error:
-        raise unreadable(request.source.name, error) from error
-    except OSError as error:
-        # Arrow tells of damaged data so too, but then without the number of a system's error;
-        # storage that is asked over a network gives none for anything.
-        is_here = isinstance(request.source, Path) and isinstance(request.target, Path)
-        if error.errno is None and is_here:
-            raise unreadable(request.source.name, error) from error
-        is_source = error.filename == str(request.source)
-        asked = request.target if is_here else f"{request.source} or {request.target}"
-        kept = "What is done is kept" if is_folder(request.target) else "Nothing was written"
-        raise ConfigError(
-            str(request.source if is_source else asked),
-            f"cannot be {'read' if is_source else 'written'} ({error.strerror or error})",
-            f"{kept}. {_AGAIN}",
-        ) from error
 
 
 class _Counted:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from sinkwatch import grid
-from sinkwatch.bulk import formats, manifest, pieces, prepared, stream
+from sinkwatch.bulk import faults, formats, manifest, pieces, prepared, stream
 from sinkwatch.bulk.formats import geoparquet
 from sinkwatch.bulk.store import HALFWAY, Store
 from sinkwatch.errors import ConfigError, SchemaError
@@ -102,9 +103,11 @@ def assess_in_parts(
         If the file cannot be read to its end, has no positions, or its axes look exchanged.
     """
     store = Store.at(request.target)
-    was_there = store.is_there()
     plan = planned(basis, request)
-    with formats.of(request.source, formats.SOURCES).read(request) as reading:
+    with (
+        faults.told_plainly(request),
+        formats.of(request.source, formats.SOURCES).read(request) as reading,
+    ):
         n_rows = grid.MOST_SQUARES if reading.n_rows is None else reading.n_rows
         asking = pieces.Asking(
             basis=basis,
@@ -113,24 +116,33 @@ def assess_in_parts(
             laid=pieces.laid_out(formats.TARGETS[".parquet"], reading, request),
             request=request,
         )
-        # What can be told of the source has been by now: nothing is removed for a bad one.
-        there = begun(store, plan, overwrite=request.overwrite)
-        done: list[Done] = []
-        noticed = pieces.Noticed()
-        try:
-            for each in stream.in_turn(partial(made, asking, store), _cut(asking, there)):
-                done.append(each)
-                noticed += each.noticed
-                noticed.check(reading.name, reading.n_rows)
-                progress(noticed.n_rows, reading.n_rows)
+        with _cleared_of_faults(store):
+            # What can be told of the source has been by now: for a bad one nothing is removed.
+            there = begun(store, plan, overwrite=request.overwrite)
+            done: list[Done] = []
+            noticed = pieces.Noticed()
+            with faults.told_plainly(request):
+                for each in stream.in_turn(partial(made, asking, store), _cut(asking, there)):
+                    done.append(each)
+                    noticed += each.noticed
+                    noticed.check(reading.name, reading.n_rows)
+                    progress(noticed.n_rows, reading.n_rows)
             report = noticed.complete(reading.name).report
-        except SchemaError:
-            clear(store)  # which says that nothing was written
-            if not was_there:
-                store.unmake()
-            raise
-    finish(store, plan, manifest.described(request.source), done, report)
+        finish(store, plan, manifest.described(request.source), done, report)
     return report
+
+
+@contextmanager
+def _cleared_of_faults(store: Store) -> Iterator[None]:
+    """Leave nothing of a source with a fault, which says that nothing was written."""
+    was_there = store.is_there()
+    try:
+        yield
+    except SchemaError:
+        clear(store)
+        if not was_there:
+            store.unmake()
+        raise
 
 
 def planned(basis: Basis, request: Request) -> dict[str, Any]:
@@ -180,8 +192,7 @@ def begun(store: Store, plan: dict[str, Any], *, overwrite: bool) -> frozenset[s
         If the folder holds anything else.
     """
     names = store.names()
-    held = json.loads(store.read_bytes(PLAN)) if PLAN in names else None
-    if held == plan:
+    if PLAN in names and store.read_bytes(PLAN) == _written(plan):
         return frozenset(name for name in names if _is_part(name) and store.is_whole(name))
     if names and not overwrite:
         rule = "is there already, and is not this work half done"
@@ -191,8 +202,12 @@ def begun(store: Store, plan: dict[str, Any], *, overwrite: bool) -> frozenset[s
         rule = f"holds what sinkwatch has not written: {', '.join(left[:3])}"
         raise ConfigError(store.path, rule, "Name an empty folder")
     store.make()
-    store.write_bytes(PLAN, json.dumps(plan, indent=2).encode())
+    store.write_bytes(PLAN, _written(plan))
     return frozenset()
+
+
+def _written(plan: dict[str, Any]) -> bytes:
+    return json.dumps(plan, indent=2).encode()
 
 
 def _is_part(name: str) -> bool:

@@ -72,6 +72,11 @@ class Request:
     layer: str | None = None
     overwrite: bool = False
 
+    @property
+    def is_in_parts(self) -> bool:
+        """Return whether the target is a folder: one is there, or its name has no ending."""
+        return self.target.is_dir() or not self.target.suffix
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkReport:

@@ -174,7 +174,8 @@ def assess(  # noqa: PLR0913 - a parameter for each option that is not the reque
         editions=knowledge.editions,
     )
     kept = services.settings.state_folder / "prepared"
-    with progress.rows("assess") as count:
+    options.log_steps()
+    with progress.rows(f"assess {request.source.name}") as count:
         report = bulk.assess_file(basis, request, kept=kept, progress=count, in_parts=in_parts)
     if as_json:
         bands = {band.key: n for band, n in report.bands.items()}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +25,9 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from sinkwatch.services import Services
+
+
+LOG = logging.getLogger(__name__)
 
 
 class Bar:
@@ -121,6 +126,8 @@ def rows(title: str) -> Iterator[Callable[[int, int | None], None]]:
     """
     Let a person see how many rows are done, how fast, and how long the rest will take.
 
+    A log or a pipe gets one line when it begins, and one when it has ended.
+
     Parameters
     ----------
     title
@@ -132,6 +139,10 @@ def rows(title: str) -> Iterator[Callable[[int, int | None], None]]:
         To be told how many are done, and how many there are where that is known.
     """
     console = Console(stderr=True)
+    if not console.is_terminal:
+        with _logged(title) as count:
+            yield count
+        return
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -139,11 +150,24 @@ def rows(title: str) -> Iterator[Callable[[int, int | None], None]]:
         _Speed(),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@contextlib.contextmanager
+def _logged(title: str) -> Iterator[Callable[[int, int | None], None]]:
+    n_rows = 0
+
+    def count(done: int, _of: int | None) -> None:
+        nonlocal n_rows
+        n_rows = done
+
+    LOG.info("%s: begun", title)
+    began_s = time.monotonic()
+    yield count
+    took_s = max(time.monotonic() - began_s, 0.001)
+    LOG.info("%s: %d rows in %.1f s, %.0f rows/s", title, n_rows, took_s, n_rows / took_s)
 
 
 class _Speed(ProgressColumn):

@@ -91,12 +91,9 @@ def _to_the_end(
 ) -> Iterator[pa.RecordBatch]:
     """Give all pieces: of a file that is cut off GDAL gives what is left, without a word."""
     n_read = 0
-    try:
-        for batch in batches:
-            n_read += batch.num_rows
-            yield batch
-    except _FAULTS as error:
-        raise unreadable(name, error) from error
+    for batch in batches:
+        n_read += batch.num_rows
+        yield batch
     if n_read < n_rows:
         raise unreadable(name, EOFError(f"{n_read} of {n_rows} rows are there"))
 

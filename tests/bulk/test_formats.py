@@ -437,3 +437,44 @@ def test_points_with_heights_keep_them(run: Assess, tmp_path: Path) -> None:
     pyogrio.write_dataframe(layer, given)
     assert run(given, made).bands[Band.HIGH] == 1
     assert gpd.read_parquet(made).geometry.iloc[0].z == 30.0
+
+
+def test_flatgeobuf_that_is_short_of_rows_is_told(
+    run: Assess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = pyogrio.write_arrow
+
+    def fewer(rows: pa.RecordBatchReader, *words: object, **named: object) -> None:
+        write(rows.read_all().slice(1), *words, **named)
+
+    monkeypatch.setattr(pyogrio, "write_arrow", fewer)
+    given = a_file(tmp_path / "given.csv", PLACES)
+    message = refused(run, given, tmp_path / "made.fgb", ConfigError)
+    assert "made.fgb: cannot be written (3 of 4 rows are there)" in message
+
+
+def test_a_fault_of_our_own_while_gdal_writes_is_not_called_one_of_the_disk(
+    run: Assess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pyogrio, "write_arrow", broken)
+    given = a_file(tmp_path / "given.csv", PLACES)
+    with pytest.raises(ZeroDivisionError):
+        run(given, tmp_path / "made.gpkg")
+    assert nothing_left(tmp_path, given)
+
+
+def test_extents_that_a_file_has_are_kept_and_told_where_columns_are_left_out(
+    run: Assess, tmp_path: Path
+) -> None:
+    given, made = tmp_path / "given.parquet", tmp_path / "made.parquet"
+    a_layer([MART], a=[1], b=[2]).to_parquet(given, write_covering_bbox=True)
+    run(given, made, columns=("a", "bbox"))
+    assert parquet.read_schema(made).names == ["a", "bbox", "geometry", *ADDED]
+    back = gpd.read_parquet(made, bbox=(MART[0] - 1, MART[1] - 1, MART[0] + 1, MART[1] + 1))
+    assert len(back) == 1
+    run(given, made, columns=("a",))
+    assert parquet.read_schema(made).names == ["a", "geometry", "bbox", *ADDED]
+    assert len(gpd.read_parquet(made)) == 1

@@ -22,10 +22,8 @@ from tests.bulk.files import (
     Assess,
     a_file,
     answers,
-    nothing_left,
     random_positions,
     read_back,
-    refused,
 )
 
 if TYPE_CHECKING:
@@ -205,17 +203,34 @@ def test_a_source_with_a_fault_leaves_the_earlier_result_as_it_was(
         assert contents(made) == before
 
 
+@pytest.mark.parametrize("was_there", [True, False])
 def test_a_fault_in_a_later_part_leaves_nothing_behind(
-    run: Assess, given: Path, made: Path
+    run: Assess, given: Path, made: Path, *, was_there: bool
 ) -> None:
+    last = parquet.read_metadata(given).row_group(4).column(0)
     content = bytearray(given.read_bytes())
-    content[len(content) // 2 : len(content) // 2 + 2_000] = bytes(2_000)
+    content[last.data_page_offset : last.data_page_offset + 40] = bytes(40)
     given.write_bytes(content)
-    assert "cannot be read to its end" in refused(run, given, made)
-    made.mkdir()
-    with pytest.raises(SchemaError):
-        run(given, made)
-    assert nothing_left(made)  # a folder that was there stays, and is as empty as it was
+    if was_there:
+        made.mkdir()
+    done: list[int] = []
+    with pytest.raises(SchemaError, match="cannot be read to its end"):
+        run(given, made, done.append)
+    assert done
+    assert made.exists() == was_there
+    assert not (was_there and names(made))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_plan_that_is_damaged_is_that_of_other_work(
+    run: Assess, given: Path, made: Path, content: str
+) -> None:
+    halfway(made, given, run)
+    (made / parts.PLAN).write_text(content)
+    with pytest.raises(ConfigError, match="is not this work half done"):
+        run(given, made, overwrite=False)
+    run(given, made)
+    assert parts.MANIFEST in names(made)
 
 
 def test_the_manifest_tells_every_file_and_comes_last(
@@ -244,7 +259,7 @@ def test_the_manifest_tells_every_file_and_comes_last(
 
 # ── Killed ───────────────────────────────────────────────────────────────────────────────────
 
-N_KILLS = int(os.environ.get("KILLS", "2"))
+N_KILLS = 2  # each costs the start of a process
 _COMMAND = [sys.executable, "-m", "sinkwatch", "assess", "given.parquet", "made"]
 
 

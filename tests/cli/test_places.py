@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import shapely
 
+from sinkwatch.cli import progress
 from sinkwatch.services import open_services
 from sinkwatch.sources import snapshots
 from sinkwatch.sources.bgs import bgs_records
@@ -297,3 +301,41 @@ class TestAssess:
         assert answer.code == 2
         assert "cannot be read to its end" in answer.err
         assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+    def test_rows_in_another_system_are_told(self, sinkwatch: Sinkwatch, tmp_path: Path) -> None:
+        rows = "431579,471829\n" * 19 + "471829,431579\n"
+        (tmp_path / "in.csv").write_text(f"easting,northing\n{rows}")
+        lines = sinkwatch("assess", "in.csv", "out.csv").out.splitlines()
+        assert lines[-1].startswith("  1 rows would lie in the area if they were read otherwise")
+        assert sinkwatch("assess", "in.csv", "out2.csv", "--json").json["misread"] == 1
+
+    def test_a_log_gets_one_line_at_the_start_and_one_at_the_end(
+        self, sinkwatch: Sinkwatch, tmp_path: Path
+    ) -> None:
+        self.points(tmp_path / "in.csv", 3)
+        begun, ended = sinkwatch("assess", "in.csv", "out.csv").err.splitlines()
+        assert begun == "assess in.csv: begun"
+        assert re.fullmatch(r"assess in.csv: 3 rows in \d+\.\d s, \d+ rows/s", ended)
+
+    def test_every_option_reaches_the_work(self, sinkwatch: Sinkwatch, tmp_path: Path) -> None:
+        (tmp_path / "in.csv").write_text("id,easting,northing\n7,431579,471829\n8,1,2\n")
+        words = ("--columns", "id, easting", "--only-flagged", "--uncertainty-m", "300")
+        assert sinkwatch("assess", "in.csv", "out.csv", *words).code == 0
+        told = json.loads((tmp_path / "out.csv.manifest.json").read_text())
+        assert (told["columns"], told["uncertainty_m"]) == (["id", "easting"], 300.0)
+        assert (told["only_flagged"], told["rows"]) == (True, 2)
+        answer = sinkwatch("assess", "in.csv", "out2.csv", "--layer", "x")
+        assert (answer.code, "--layer x: cannot be chosen" in answer.err) == (2, True)
+
+    def test_where_there_is_a_terminal_rows_and_their_speed_are_shown(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "120"}.items():
+            monkeypatch.setenv(name, value)
+        with progress.rows("assess in.csv") as count:
+            for done in range(0, 3_000, 1_000):
+                count(done, 3_000)
+                time.sleep(0.01)
+        shown = capsys.readouterr().err
+        assert "2,000 rows" in shown
+        assert "rows/s" in shown

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES: Final = 16_000_000
 """Bytes in a piece."""
 
+_ALIKE_M: Final = 1.0  # columns of whole metres beside exact points are common
+_ALIKE_DEGREES: Final = 1e-5
 _BNG_PAIRS: Final = (("easting", "northing"), ("x_coordinate", "y_coordinate"))
 _WGS84_PAIRS: Final = (("longitude", "latitude"), ("lon", "lat"))
 
@@ -180,17 +183,36 @@ def lay(reading: Reading, kept: pa.Schema) -> Laid:
     chosen = pa.schema([reading.schema.field(place) for place in places])
     names, fields = chosen.names, plain(reading.name, chosen, "CSV", _held)
     own = _WGS84_PAIRS[0] if reading.is_degrees else _BNG_PAIRS[0]
-    pair = own if reading.geometry is not None else ()
-    refuse_taken(reading.name, names, list(pair))
+    held = by_plain_name(names)
+    has_own = reading.geometry is not None and held.keys() >= set(own)
+    pair = () if reading.geometry is None or has_own else own
+    refuse_taken(reading.name, [name.strip().casefold() for name in names], list(pair))
 
     def columns(batch: pa.RecordBatch, axes: Axes) -> list[pa.Array]:
-        at = [pa.array(axis, from_pandas=True) for axis in axes] if pair else []
-        return [*(batch.column(place) for place in places), *at]
+        kept = [batch.column(place) for place in places]
+        if has_own:
+            _check_alike(reading, own, [kept[held[title]] for title in own], axes)
+        return [*kept, *(pa.array(axis, from_pandas=True) for axis in axes if pair)]
 
     return Laid(
         schema=pa.schema([*fields, *(pa.field(name, pa.float64()) for name in pair)]),
         columns=columns,
     )
+
+
+def _check_alike(
+    reading: Reading, titles: tuple[str, str], given: list[pa.Array], axes: Axes
+) -> None:
+    """Refuse columns that pass for the positions and are not: in CSV they would become them."""
+    within = _ALIKE_DEGREES if reading.is_degrees else _ALIKE_M
+    for column, axis in zip(given, axes, strict=True):
+        if not np.allclose(numbers(column), axis, rtol=0, atol=within, equal_nan=True):
+            rule = f"its columns {' and '.join(titles)} are not where its points are"
+            raise SchemaError(
+                reading.name,
+                [rule],
+                "Rename them, or leave them out with --columns; nothing was written",
+            )
 
 
 def _held(kind: pa.DataType) -> pa.DataType | None:

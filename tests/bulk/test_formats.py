@@ -478,3 +478,29 @@ def test_extents_that_a_file_has_are_kept_and_told_where_columns_are_left_out(
     run(given, made, columns=("a",))
     assert parquet.read_schema(made).names == ["a", "geometry", "bbox", *ADDED]
     assert len(gpd.read_parquet(made)) == 1
+
+
+@pytest.mark.parametrize("crs", [geo.BNG, geo.WGS84])
+def test_columns_that_hold_the_positions_already_are_not_written_twice(
+    run: Assess, tmp_path: Path, crs: str
+) -> None:
+    places = PLACES if crs == geo.BNG else IN_DEGREES
+    given, between, made = (tmp_path / name for name in ("given.csv", "b.parquet", "made.csv"))
+    a_file(given, places, crs, id=[7, 3, 9, 1])
+    run(given, between)
+    wanted = tuple(given.read_text().splitlines()[0].split(","))
+    run(between, made, columns=wanted)
+    again = tmp_path / "again.csv"
+    run(given, again)
+    assert made.read_bytes() == again.read_bytes()
+
+
+def test_columns_that_pass_for_the_positions_and_are_not_are_refused(
+    run: Assess, tmp_path: Path
+) -> None:
+    given = tmp_path / "given.parquet"
+    a_layer([MART], Easting=[MART[0] - 2], northing=["471829"]).to_parquet(given)
+    message = refused(run, given, tmp_path / "made.csv")
+    assert "its columns easting and northing are not where its points are" in message
+    a_layer([MART], Northing=["471829"]).to_parquet(given)
+    assert "it already has a column northing" in refused(run, given, tmp_path / "made.csv")

@@ -64,6 +64,7 @@ CORE = frozenset(
         "lint",
         "model",
         "public",
+        "reach",
         "schemas",
         "sites",
         "style",

@@ -16,6 +16,7 @@ from sinkwatch.assess.measures import (
     nominal_ring,
     ring_of,
 )
+from sinkwatch.assess.reach import Reach, difference, index_within, squares_of
 from sinkwatch.assess.reasons import Ground, ground
 from sinkwatch.assess.squares import Index, index, make_ready, squares_over
 from sinkwatch.assess.tables import columns, score
@@ -27,11 +28,14 @@ __all__ = [
     "Ground",
     "Hazard",
     "Index",
+    "Reach",
     "columns",
     "combined_uncertainty_m",
+    "difference",
     "edge_distance_m",
     "ground",
     "index",
+    "index_within",
     "make_ready",
     "nominal_ring",
     "points",
@@ -39,5 +43,6 @@ __all__ = [
     "radius_m",
     "ring_of",
     "score",
+    "squares_of",
     "squares_over",
 ]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import weakref
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -31,7 +32,11 @@ _TOLD: Final = "told.json"
 _SHAPES: Final = "zone_geometry"
 _SQUARES: Final = "squares"
 _LISTS: Final = ("touched", "near", "records")
+_IDS: Final = ("zone_ids", "sinkhole_ids")
 _TABLES: Final = ("row", "ground", "known_m", "raised")
+
+_digests: dict[int, tuple[weakref.ref[NDArray[Any]], str]] = {}
+"""Digests of arrays by identity: nobody writes to those of a hazard."""
 
 
 def digest(hazard: assess.Hazard) -> str:
@@ -46,13 +51,25 @@ def digest(hazard: assess.Hazard) -> str:
     Returns
     -------
     digest
-        SHA-256, hexadecimal: another one if any number, shape or id differs.
+        SHA-256, hexadecimal: another one if any number, shape or id differs. An array that has
+        been summed is not read again.
     """
+    names = sorted(each.name for each in fields(hazard))
+    lines = [f"{name} {_digest_of(name, getattr(hazard, name))}\n" for name in names]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _digest_of(name: str, array: NDArray[Any]) -> str:
+    key = id(array)
+    if key in _digests and _digests[key][0]() is array:
+        return _digests[key][1]
     summed = hashlib.sha256()
-    for name, array in sorted(_arrays(hazard).items()):
-        summed.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        summed.update(np.ascontiguousarray(array).data)
-    return summed.hexdigest()
+    for part in _packed(name, array).values():
+        summed.update(f"{part.dtype} {part.shape}\n".encode())
+        summed.update(np.ascontiguousarray(part).data)
+    found = summed.hexdigest()
+    _digests[key] = weakref.ref(array, lambda _: _digests.pop(key, None)), found
+    return found
 
 
 def index(hazard: assess.Hazard, folder: Path | None, n_places: int) -> assess.Index:
@@ -76,25 +93,67 @@ def index(hazard: assess.Hazard, folder: Path | None, n_places: int) -> assess.I
     squares = assess.squares_over(hazard, max(n_places, 1))
     if folder is None:
         return assess.index(hazard, squares)
-    # Another version may lay the same layers out otherwise.
-    named = hashlib.sha256(f"{__version__} {digest(hazard)}".encode()).hexdigest()[:_NAME_LENGTH]
-    place = folder / f"{named}-{squares.n_squares}"
+    place = folder / f"{_named(digest(hazard))}-{squares.n_squares}"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # absent, or damaged
         held = load(place)
         if held.squares == squares:
             return held
     made = assess.index(hazard, squares)
     with contextlib.suppress(OSError):  # what cannot be kept is made again the next time
-        _keep(place, made)
+        _keep(place, lambda part: save(part, made))
     return made
 
 
-def _keep(place: Path, made: assess.Index) -> None:
+def _named(summed: str) -> str:
+    # Another version may lay the same layers out otherwise.
+    return hashlib.sha256(f"{__version__} {summed}".encode()).hexdigest()[:_NAME_LENGTH]
+
+
+def keep(hazard: assess.Hazard, folder: Path) -> None:
+    """
+    Keep layers without an index, if they are not kept already and can be.
+
+    Parameters
+    ----------
+    hazard
+        What `assess.prepare` returns.
+    folder
+        Where prepared layers are kept.
+    """
+    name = _named(digest(hazard))
+    with contextlib.suppress(OSError):
+        if not any(folder.glob(f"{name}-*")):
+            _keep(folder / f"{name}-layers", lambda part: _save(part, _arrays(hazard)))
+
+
+def layers(folder: Path, wanted: str) -> assess.Hazard | None:
+    """
+    Map layers into memory that were kept, with an index or without.
+
+    Parameters
+    ----------
+    folder
+        Where prepared layers are kept.
+    wanted
+        What `digest` gave of them.
+
+    Returns
+    -------
+    hazard
+        Those and no others; None if they are no longer there, or damaged.
+    """
+    for place in folder.glob(f"{_named(wanted)}-*"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return _hazard(_held_in(place))
+    return None
+
+
+def _keep(place: Path, saved_in: Callable[[Path], None]) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         dir=place.parent, prefix=_HALFWAY, ignore_cleanup_errors=True
     ) as part:
-        save(Path(part) / place.name, made)
+        saved_in(Path(part) / place.name)
         shutil.rmtree(place, ignore_errors=True)  # damaged, or another process was quicker
         (Path(part) / place.name).rename(place)
     held = sorted(
@@ -121,8 +180,12 @@ def save(folder: Path, made: assess.Index) -> None:
     made
         What `assess.index` returns.
     """
+    _save(folder, flat(made))
+
+
+def _save(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
     folder.mkdir(exist_ok=True)
-    for name, array in flat(made).items():
+    for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     told = {path.name: _summed(path) for path in folder.iterdir()}
     (folder / _TOLD).write_text(json.dumps(told), encoding="utf-8")
@@ -151,17 +214,7 @@ def load(folder: Path) -> assess.Index:
     KeyError, TypeError
         If what it tells of itself is.
     """
-    told = json.loads((folder / _TOLD).read_text(encoding="utf-8"))
-
-    def held(name: str) -> NDArray[Any]:
-        path = folder / f"{name}.npy"
-        # Arrays are believed as they are: a wrong one would give wrong answers without a word.
-        if _summed(path) != told[path.name]:
-            raise ValueError(f"{path} is not what was written")
-        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return mapped
-
-    return together(held)
+    return together(_held_in(folder))
 
 
 def flat(made: assess.Index) -> dict[str, NDArray[Any]]:
@@ -200,18 +253,27 @@ def together(held: Callable[[str], NDArray[Any]]) -> assess.Index:
     index
         With the layers it is of.
     """
-    names = [each.name for each in fields(assess.Hazard) if each.name != _SHAPES]
-    arrays: dict[str, Any] = {name: held(name) for name in names}
-    for name in ("zone_ids", "sinkhole_ids"):
-        arrays[name] = arrays[name].astype(object)
-    arrays[_SHAPES] = _unpacked(held(_SHAPES), held(f"{_SHAPES}.ends"))
-    hazard = assess.Hazard(**arrays)
+    hazard = _hazard(held)
     assess.make_ready(hazard)
-    parts: dict[str, Any] = {name: held(name) for name in _TABLES}
+    parts: dict[str, Any] = {name: _mapped(folder, name, told) for name in _TABLES}
     for name in _LISTS:
         parts[name] = grid.Lists(start=held(f"{name}.start"), item=held(f"{name}.item"))
     squares = grid.Grid(**json.loads(held(_SQUARES).tobytes()))
     return assess.Index(hazard=hazard, squares=squares, **parts)
+
+
+def _held_in(folder: Path) -> Callable[[str], NDArray[Any]]:
+    told = json.loads((folder / _TOLD).read_text(encoding="utf-8"))
+
+    def held(name: str) -> NDArray[Any]:
+        path = folder / f"{name}.npy"
+        # Arrays are believed as they are: a wrong one would give wrong answers without a word.
+        if _summed(path) != told[path.name]:
+            raise ValueError(f"{path} is not what was written")
+        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped
+
+    return held
 
 
 def _summed(path: Path) -> str:
@@ -219,15 +281,33 @@ def _summed(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _hazard(held: Callable[[str], NDArray[Any]]) -> assess.Hazard:
+    names = [each.name for each in fields(assess.Hazard) if each.name != _SHAPES]
+    arrays: dict[str, Any] = {name: held(name) for name in names}
+    for name in _IDS:
+        arrays[name] = arrays[name].astype(object)
+    arrays[_SHAPES] = _unpacked(held(_SHAPES), held(f"{_SHAPES}.ends"))
+    return assess.Hazard(**arrays)
+
+
 def _arrays(hazard: assess.Hazard) -> dict[str, NDArray[Any]]:
     """Return layers as arrays of numbers and text; shapes as WKB, end to end."""
-    arrays = {each.name: getattr(hazard, each.name) for each in fields(hazard)}
-    written = shapely.to_wkb(arrays.pop(_SHAPES))
+    arrays: dict[str, NDArray[Any]] = {}
+    for each in fields(hazard):
+        arrays |= _packed(each.name, getattr(hazard, each.name))
+    return arrays
+
+
+def _packed(name: str, array: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return one of them as it can be written, shapes as two arrays."""
+    if name in _IDS:
+        return {name: array.astype(str)}
+    if name != _SHAPES:
+        return {name: array}
+    written = shapely.to_wkb(array)
     ends = np.cumsum([len(each) for each in written], dtype=np.int64)
-    for name in ("zone_ids", "sinkhole_ids"):
-        arrays[name] = arrays[name].astype(str)
     packed = np.frombuffer(b"".join(written), dtype=np.uint8)
-    return arrays | {_SHAPES: packed, f"{_SHAPES}.ends": ends}
+    return {name: packed, f"{name}.ends": ends}
 
 
 def _unpacked(packed: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.object_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,11 @@ from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from sinkwatch import grid
+import numpy as np
+import pyarrow as pa
+from pyarrow import parquet
+
+from sinkwatch import assess, grid
 from sinkwatch.bulk import faults, formats, manifest, pieces, prepared, stream
 from sinkwatch.bulk.formats import geoparquet
 from sinkwatch.bulk.store import HALFWAY, Store
@@ -20,12 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pyarrow as pa
-    from pyarrow import parquet
+    from numpy.typing import NDArray
 
     from sinkwatch.bulk.request import Basis, BulkReport, Request
 
-PART_ROWS: Final = 100_000
+PART_ROWS: Final = 50_000
 """Rows in a part at most: few enough that one is soon made again, many enough to be read fast."""
 
 PLAN: Final = "_plan.json"
@@ -33,6 +37,17 @@ PLAN: Final = "_plan.json"
 
 MANIFEST: Final = "_manifest.json"
 """What they were made of, when all of them are."""
+
+SQUARES: Final = "_squares.parquet"
+"""Which parts have rows in which squares of the map."""
+
+UPDATING: Final = "_updating.json"
+"""The manifest as it was, while parts are brought up to date."""
+
+CHANGED: Final = "_changed.parquet"
+"""Rows whose answers the last update has changed."""
+
+_OF_INPUT: Final = ("input", "part_rows", "bounds")  # in a plan, what says how rows were read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +78,13 @@ class Done:
         Name, size in bytes and SHA-256.
     noticed
         Counts of the rows read for it.
+    squares
+        Squares of the map that these lie in, as `assess.squares_of` gives them.
     """
 
     described: dict[str, Any]
     noticed: pieces.Noticed
+    squares: NDArray[np.uint32]
 
 
 def assess_in_parts(
@@ -122,7 +140,7 @@ def assess_in_parts(
             done: list[Done] = []
             noticed = pieces.Noticed()
             with faults.told_plainly(request):
-                for each in stream.in_turn(partial(made, asking, store), _cut(asking, there)):
+                for each in stream.in_turn(partial(made, asking, store), cut(asking, there)):
                     done.append(each)
                     noticed += each.noticed
                     noticed.check(reading.name, reading.n_rows)
@@ -165,7 +183,12 @@ def planned(basis: Basis, request: Request) -> dict[str, Any]:
         "bytes": status.st_size,
         "changed_ns": status.st_mtime_ns,
     }
-    return {**manifest.asked(basis, request), "input": source, "part_rows": PART_ROWS}
+    return {
+        **manifest.asked(basis, request),
+        "input": source,
+        "part_rows": PART_ROWS,
+        "bounds": list(basis.bounds.as_tuple()),
+    }
 
 
 def begun(store: Store, plan: dict[str, Any], *, overwrite: bool) -> frozenset[str]:
@@ -223,9 +246,27 @@ def clear(store: Store) -> None:
     store
         The folder.
     """
+    ours = (PLAN, MANIFEST, SQUARES, UPDATING, CHANGED)
     for name in store.names():
-        if name in (PLAN, MANIFEST) or _is_part(name) or name.startswith(HALFWAY):
+        if name in ours or _is_part(name) or name.startswith(HALFWAY):
             store.remove(name)
+
+
+def first_row(name: str) -> int:
+    """
+    Tell which row of the source a part begins with.
+
+    Parameters
+    ----------
+    name
+        Of the part.
+
+    Returns
+    -------
+    first_row
+        Its number, from 0.
+    """
+    return int(name.removeprefix("part-").removesuffix(".parquet"))
 
 
 def part_name(first_row: int) -> str:
@@ -245,8 +286,22 @@ def part_name(first_row: int) -> str:
     return f"part-{first_row:012}.parquet"
 
 
-def _cut(asking: pieces.Asking, there: frozenset[str]) -> Iterator[Part]:
-    """Read the source in parts; what is there already is not decoded where that can be told."""
+def cut(asking: pieces.Asking, there: frozenset[str]) -> Iterator[Part]:
+    """
+    Read the source in parts; what is there already is not decoded where that can be told.
+
+    Parameters
+    ----------
+    asking
+        What is the same for all parts.
+    there
+        Names of parts that need not be made.
+
+    Yields
+    ------
+    part
+        At most `PART_ROWS` rows of GeoParquet, or a piece of another kind of file.
+    """
     source, columns = asking.request.source, asking.request.columns
     if source.suffix.lower() == ".parquet":
         with geoparquet.opened(source) as file:
@@ -335,10 +390,15 @@ def made(asking: pieces.Asking, store: Store, part: Part) -> Done:
     """
     if part.batch is None:
         described, said = store.described(part.name)
-        return Done(described=described, noticed=pieces.Noticed.of(said))
+        packed = base64.b64decode(said.pop("squares"))
+        squares = np.frombuffer(packed, dtype="<u4").astype(np.uint32)
+        return Done(described=described, noticed=pieces.Noticed.of(said), squares=squares)
     piece = pieces.assessed(asking, part.batch)
-    described = store.write(part.name, piece.batch, piece.noticed.said)
-    return Done(described=described, noticed=piece.noticed)
+    squares = assess.squares_of(*piece.at)
+    packed = base64.b64encode(squares.astype("<u4").tobytes())
+    said = {**piece.noticed.said, "squares": packed.decode("ascii")}
+    described = store.write(part.name, piece.batch, said)
+    return Done(described=described, noticed=piece.noticed, squares=squares)
 
 
 def finish(
@@ -364,10 +424,64 @@ def finish(
     report
         Counts.
     """
-    how = {name: value for name, value in plan.items() if name not in ("input", "part_rows")}
-    told = manifest.told(how, source, [each.described for each in done], report)
+    squares, part = _by_square(done)
+    store_squares(store, pa.table({"square": squares, "part": part}), plan)
+    complete(store, plan, source, [each.described for each in done], report)
+
+
+def complete(
+    store: Store,
+    plan: dict[str, Any],
+    source: dict[str, Any],
+    output: list[dict[str, Any]],
+    report: BulkReport,
+) -> None:
+    """
+    Write the manifest, and remove what is there only until there is one.
+
+    Parameters
+    ----------
+    store
+        The folder.
+    plan
+        What its parts were made of.
+    source
+        The file that was read, as `manifest.described`.
+    output
+        The parts, as described.
+    report
+        Counts.
+    """
+    how = {name: value for name, value in plan.items() if name not in _OF_INPUT}
+    store.write_bytes(MANIFEST, manifest.told(how, source, output, report).encode())
     for name in store.names():
-        if name.startswith(HALFWAY):  # by an attempt that was killed
+        if name in (PLAN, UPDATING) or name.startswith(HALFWAY):
             store.remove(name)
-    store.write_bytes(MANIFEST, told.encode())
-    store.remove(PLAN)
+
+
+def _by_square(done: list[Done]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """Return squares, ascending, and the number of a part that has rows in each."""
+    square = np.concatenate([each.squares for each in done])
+    part = np.repeat(np.arange(len(done), dtype=np.int32), [len(each.squares) for each in done])
+    order = np.argsort(square, kind="stable")
+    return square[order], part[order]
+
+
+def store_squares(store: Store, squares: pa.Table, plan: dict[str, Any]) -> None:
+    """
+    Write which parts have rows in which squares, and how the rows were read.
+
+    Parameters
+    ----------
+    store
+        The folder.
+    squares
+        Columns `square` and `part`, by square.
+    plan
+        What `planned` returned.
+    """
+    read = {name: plan[name] for name in _OF_INPUT}
+    sink = pa.BufferOutputStream()
+    table = squares.replace_schema_metadata({"sinkwatch": json.dumps(read)})
+    parquet.write_table(table, sink, use_dictionary=False, compression="none")
+    store.write_bytes(SQUARES, sink.getvalue())

@@ -51,7 +51,9 @@ ADDED: Final = (
 )
 """Columns that are written beside a row's own."""
 
-_BAND_KEYS: Final = pa.array([band.key for band in Band])
+BAND_KEYS: Final = pa.array([band.key for band in Band])
+"""Words for bands, by code."""
+
 _CLASS_KEYS: Final = pa.array([row.name.lower() if row == 0 else row.name for row in GeologyClass])
 
 
@@ -214,10 +216,13 @@ class Piece:
         The rows.
     noticed
         Counts.
+    at
+        Easting and northing of the rows that were read, metres, EPSG:27700.
     """
 
     batch: pa.RecordBatch
     noticed: Noticed
+    at: Axes
 
 
 def laid_out(kind: Target, reading: Reading, request: Request) -> Laid:
@@ -313,6 +318,7 @@ def assessed(asking: Asking, batch: pa.RecordBatch) -> Piece:
             bands=tuple(np.bincount(found.band, minlength=len(Band)).tolist()),
             **_misread(asking, axes[0][is_elsewhere], axes[1][is_elsewhere]),
         ),
+        at=(easting, northing),
     )
 
 
@@ -439,7 +445,7 @@ def answers(hazard: assess.Hazard, found: assess.Assessed) -> list[pa.Array]:
     ids = pa.array(hazard.sinkhole_ids[sinkholes], pa.string())
     words = pa.DictionaryArray.from_arrays
     return [
-        words(found.band, _BAND_KEYS),
+        words(found.band, BAND_KEYS),
         words(found.geology, _CLASS_KEYS),
         words(found.scored_as, _CLASS_KEYS),
         ids.take(pa.array(which, mask=~decides)),

@@ -255,7 +255,7 @@ def together(held: Callable[[str], NDArray[Any]]) -> assess.Index:
     """
     hazard = _hazard(held)
     assess.make_ready(hazard)
-    parts: dict[str, Any] = {name: _mapped(folder, name, told) for name in _TABLES}
+    parts: dict[str, Any] = {name: held(name) for name in _TABLES}
     for name in _LISTS:
         parts[name] = grid.Lists(start=held(f"{name}.start"), item=held(f"{name}.item"))
     squares = grid.Grid(**json.loads(held(_SQUARES).tobytes()))

@@ -158,6 +158,19 @@ class Store:
                 os.fsync(written.fileno())  # else a cut in the power could leave a name without it
         self.files.move(halfway, self.place(name))
 
+    def move(self, name: str, other: str) -> None:
+        """
+        Give a file another name.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+        other
+            Its name from now on; what stands there is replaced.
+        """
+        self.files.move(self.place(name), self.place(other))
+
     def read_bytes(self, name: str) -> bytes:
         """
         Read a file.

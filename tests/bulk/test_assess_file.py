@@ -183,6 +183,7 @@ def test_a_disk_that_fills_up_leaves_the_parts_that_are_whole(
     assert run(given, made, overwrite=False).n_rows == 3_000
     assert sorted(path.name for path in made.iterdir()) == [
         "_manifest.json",
+        "_squares.parquet",
         "part-000000000000.parquet",
         "part-000000000050.parquet",
     ]

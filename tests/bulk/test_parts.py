@@ -287,7 +287,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
         there = marks(made)
     assert started(tmp_path).wait(60) == 0
     assert marks(made).items() >= there.items()
-    assert names(made) == {*marks(made), parts.MANIFEST}
+    assert names(made) == {*marks(made), parts.SQUARES, parts.MANIFEST}
     run(given, tmp_path / "unkilled", uncertainty_m=10.0)
     for path in made.glob("part-*"):
         assert path.read_bytes() == (tmp_path / "unkilled" / path.name).read_bytes()

@@ -153,6 +153,8 @@ def _reach(shapes: list[Any], by_m: list[Any], *, everywhere: bool = False) -> R
     held = np.empty(len(shapes), dtype=object)
     held[:] = shapes
     shapely.prepare(held)
+    # Several threads may ask: lines are sorted when they are first asked about, so here.
+    shapely.dwithin(held, shapely.Point(0, 0), 0.0)
     distance_m = np.array(by_m, dtype=np.float64)
     outwards = np.array([-1.0, -1.0, 1.0, 1.0]) * (distance_m[:, None] + SLACK_M)
     boxes = shapely.bounds(held).reshape(-1, 4) + outwards

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from sinkwatch import grid
-from sinkwatch.bulk import faults, formats, manifest, parts, pieces, prepared, stream
+from sinkwatch.bulk import faults, formats, manifest, parts, pieces, prepared, stream, updating
 from sinkwatch.bulk.addresses import Address, location, on_this_machine
-from sinkwatch.bulk.request import Basis, BulkReport, Request
+from sinkwatch.bulk.request import Basis, BulkReport, Request, Updated
 from sinkwatch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from sinkwatch.bulk.rows import Reading
 
-__all__ = ["Address", "Basis", "BulkReport", "InParts", "Request", "assess_file", "location"]
+__all__ = [
+    "Address",
+    "Basis",
+    "BulkReport",
+    "InParts",
+    "Request",
+    "Updated",
+    "assess_file",
+    "location",
+]
 
 _SAID: Final = ".manifest"
 _BESIDE: Final = (_SAID, "-journal", "-wal", "-shm")  # what SQLite and we write beside a part
@@ -82,9 +91,18 @@ def assess_file(
     """
     with faults.told_plainly(request):
         _check_source(request)
+        if request.update:
+            return _update(basis, request, kept=kept, progress=progress)
         if request.is_in_parts:
             return in_parts(basis, request, kept=kept, progress=progress)
         return _assess_whole(basis, request, kept=kept, progress=progress)
+
+
+def _update(basis: Basis, request: Request, *, kept: Path | None, progress: Progress) -> BulkReport:
+    if not request.is_in_parts:
+        rule = "is one file, of which no part can be brought up to date"
+        raise ConfigError(str(request.target), rule, "Name a folder of parts")
+    return updating.update(basis, request, kept=kept, progress=progress)
 
 
 def _assess_whole(

@@ -61,6 +61,9 @@ class Request:
         Which layer of a GeoPackage; None where it has only one.
     overwrite
         Whether what stands at the target may be replaced.
+    update
+        Whether a folder that is complete is to be brought up to date with what rows are assessed
+        by now.
     """
 
     source: Location
@@ -71,11 +74,32 @@ class Request:
     only_flagged: bool = False
     layer: str | None = None
     overwrite: bool = False
+    update: bool = False
 
     @property
     def is_in_parts(self) -> bool:
         """Return whether the target is a folder: one is there, or its name has no ending."""
         return self.target.is_dir() or not self.target.suffix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated:
+    """
+    What bringing a folder up to date took.
+
+    Attributes
+    ----------
+    n_looked_at
+        Rows that were assessed again: those on ground where answers can differ.
+    n_changed
+        Rows whose answer is another one.
+    n_parts
+        Parts that were written anew.
+    """
+
+    n_looked_at: int
+    n_changed: int
+    n_parts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +120,8 @@ class BulkReport:
     n_misread
         Rows outside the area that would lie in it with their axes exchanged, or if metres were
         taken for degrees or degrees for metres: too few to refuse the file; kept, not assessed.
+    updated
+        What it took, if a folder was brought up to date.
     """
 
     n_rows: int
@@ -103,3 +129,4 @@ class BulkReport:
     n_unplaced: int
     bands: dict[Band, int]
     n_misread: int = 0
+    updated: Updated | None = None

@@ -120,6 +120,12 @@ def _wrapped(text: str) -> str:
 @click.option("--layer", help="Which layer of a GeoPackage.")
 @click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it is there.")
 @click.option(
+    "--update",
+    is_flag=True,
+    help="Bring OUTPUT, a complete folder of parts, up to date: only rows that changed zones or"
+    " records reach are assessed again.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["local", "dask"]),
     default="local",
@@ -178,21 +184,12 @@ def assess(  # noqa: PLR0913 - a parameter for each option that is not the reque
     with progress.rows(f"assess {request.source.name}") as count:
         report = bulk.assess_file(basis, request, kept=kept, progress=count, in_parts=in_parts)
     if as_json:
-        bands = {band.key: n for band, n in report.bands.items()}
-        options.echo_json(
-            {
-                "output": str(request.target),
-                "rows": report.n_rows,
-                "written": report.n_written,
-                "unplaced": report.n_unplaced,
-                "misread": report.n_misread,
-                "bands": bands,
-            }
-        )
+        options.echo_json(_counts(report, str(request.target)))
         return
     styles = services.area.parameters.table.styles
     of_all = f" of {report.n_rows:,}" if report.n_written < report.n_rows else ""
-    click.echo(f"{report.n_written:,}{of_all} rows written to {request.target}")
+    done = "written to" if report.updated is None else "are up to date in"
+    click.echo(f"{report.n_written:,}{of_all} rows {done} {request.target}")
     for band, n in report.bands.items():
         click.echo(f"  {styles[band].label:<15} {n:>12,}")
     if report.n_unplaced:
@@ -202,9 +199,35 @@ def assess(  # noqa: PLR0913 - a parameter for each option that is not the reque
             f"  {report.n_misread:,} rows would lie in the area if they were read otherwise (axes"
             " exchanged, or degrees for metres); kept, not assessed"
         )
+    if report.updated is not None:
+        took = report.updated
+        click.echo(
+            f"  {took.n_looked_at:,} rows were assessed again, {took.n_changed:,} have another"
+            f" answer, {took.n_parts:,} parts were written anew"
+        )
+
+
+def _counts(report: bulk.BulkReport, target: str) -> dict[str, object]:
+    counts: dict[str, object] = {
+        "output": target,
+        "rows": report.n_rows,
+        "written": report.n_written,
+        "unplaced": report.n_unplaced,
+        "misread": report.n_misread,
+        "bands": {band.key: n for band, n in report.bands.items()},
+    }
+    if report.updated is not None:
+        counts["updated"] = {
+            "looked_at": report.updated.n_looked_at,
+            "changed": report.updated.n_changed,
+            "parts": report.updated.n_parts,
+        }
+    return counts
 
 
 def _engine(request: bulk.Request, engine: str, scheduler: str | None) -> bulk.InParts:
+    if engine == "dask" and request.update:
+        raise click.UsageError("--update goes with --engine local: it takes moments")
     if engine == "dask":
         from sinkwatch.bulk import cluster
 

@@ -284,6 +284,21 @@ class TestAssess:
         assert (tmp_path / "out.csv").read_text() == "mine"
         assert sinkwatch("assess", "in.csv", "out.csv", "--overwrite").code == 0
 
+    def test_a_folder_is_brought_up_to_date(self, sinkwatch: Sinkwatch, tmp_path: Path) -> None:
+        self.points(tmp_path / "in.csv", 20)
+        assert sinkwatch("assess", "in.csv", "out").code == 0
+        answer = sinkwatch("assess", "in.csv", "out", "--update", "--json")
+        assert (answer.code, answer.json["rows"]) == (0, 20)
+        assert answer.json["updated"] == {"looked_at": 0, "changed": 0, "parts": 0}
+        lines = sinkwatch("assess", "in.csv", "out", "--update").out.splitlines()
+        assert lines[0] == "20 rows are up to date in out"
+        assert lines[-1] == (
+            "  0 rows were assessed again, 0 have another answer, 0 parts were written anew"
+        )
+        answer = sinkwatch("assess", "in.csv", "out", "--update", "--uncertainty-m", "11")
+        assert answer.code == 2
+        assert "was made with uncertainty_m 10.0, not 11.0" in answer.err
+
     def test_exchanged_axes_are_refused_and_nothing_is_written(
         self, sinkwatch: Sinkwatch, tmp_path: Path
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import json
@@ -9,6 +10,8 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 
@@ -173,7 +176,13 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(made: dict[str, bytes], pages: dict[str, bytes], tmp_path: Path) -> Iterator[str]:
-    for path, content in {**pages, **made}.items():
+    with _serving({**pages, **made}, tmp_path) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _serving(pages: dict[str, bytes], tmp_path: Path) -> Iterator[str]:
+    for path, content in pages.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
     handler = functools.partial(_Quiet, directory=str(tmp_path))
@@ -225,3 +234,37 @@ def test_the_browser_answers_and_no_server_learns_what_was_asked(
     assert "no postcode held near it" in answer("sharow", "Sharow")
     assert page.url == served
     assert faults == []
+
+
+@pytest.mark.browser
+def test_a_grid_reference_asks_for_the_outcodes_round_it_and_for_no_other(
+    chromium: Browser,
+    findings: Findings,
+    pages: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a country of 2,900 outcodes; here of two, one of which lies in Cornwall."""
+    monkeypatch.setattr(shards, "FEW", 1)
+    near = findings.postcodes[findings.postcodes["postcode"] == "HG4 1AD"]
+    far = near.assign(postcode="TR1 2AA", geometry=[shapely.Point(182_500, 44_800)])
+    bands = findings.postcode_bands[findings.postcode_bands["place_id"] == "HG4 1AD"]
+    both = replace(
+        with_nothing(findings),
+        postcodes=gpd.GeoDataFrame(pd.concat([near, far], ignore_index=True), crs=near.crs),
+        postcode_bands=pd.concat([bands, bands.assign(place_id="TR1 2AA")], ignore_index=True),
+    )
+    made = lookup.pages(_publication(both))
+    with _serving({**pages, **made}, tmp_path) as served:
+        page = chromium.new_page()
+        page.goto(served)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        for text in ("182510 044790", "TQ 300 800"):
+            page.get_by_label("Postcode, street or grid reference").fill(text)
+            page.get_by_role("button", name="Look up").click()
+            status = page.get_by_role("status")
+            status.get_by_role("heading", name=text, exact=True).wait_for()
+            is_near = "The nearest postcode we hold is TR1 2AA" in status.inner_text()
+            assert is_near == (text != "TQ 300 800")
+        assert asked == ["extents.json", "TR1.json"]

@@ -290,3 +290,13 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(run: Assess, tmp_path: Path
     with zipfile.ZipFile(given, "w", zipfile.ZIP_DEFLATED) as zipped:
         zipped.writestr("osopenuprn_202611.csv", "0" * 50_000_000)
     refused(run, given, tmp_path / "made.csv", SourceError)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".gpkg", ".fgb", ""])
+def test_a_place_that_cannot_be_written_to_is_named(
+    run: Assess, tmp_path: Path, ending: str
+) -> None:
+    given = a_file(tmp_path / "given.csv", [MART])
+    made = Path(f"/proc/made{ending}")  # where nobody may make a file, whatever their rights
+    with pytest.raises(ConfigError, match=f"^{made}: cannot be written "):
+        run(given, made)

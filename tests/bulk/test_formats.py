@@ -504,3 +504,18 @@ def test_columns_that_pass_for_the_positions_and_are_not_are_refused(
     assert "its columns easting and northing are not where its points are" in message
     a_layer([MART], Northing=["471829"]).to_parquet(given)
     assert "it already has a column northing" in refused(run, given, tmp_path / "made.csv")
+
+
+def test_geometry_that_is_left_out_is_not_told_of(run: Assess, tmp_path: Path) -> None:
+    given, made = tmp_path / "given.parquet", tmp_path / "made.parquet"
+    layer = a_layer([MART], a=[1])
+    layer["other"] = layer.geometry.buffer(5)
+    layer.to_parquet(given)
+    for columns, geometries in ((("a",), {"geometry"}), (("other",), {"geometry", "other"})):
+        run(given, made, columns=columns)
+        metadata = parquet.read_schema(made).metadata
+        assert set(json.loads(metadata[b"geo"])["columns"]) == geometries
+        assert b"pandas" not in metadata
+        assert gpd.read_parquet(made).geometry.name == "geometry"
+    run(given, made)
+    assert b"pandas" in parquet.read_schema(made).metadata

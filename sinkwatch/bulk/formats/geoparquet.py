@@ -124,7 +124,9 @@ def reading(
         held = by_plain_name(schema.names)
         known = [schema.names[held[UNCERTAINTY_COLUMN]]] if UNCERTAINTY_COLUMN in held else []
         needed = [each for each in schema.names if each in {*columns, *known, column}]
-        schema = pa.schema([schema.field(each) for each in needed], metadata=schema.metadata)
+        # What pandas noted there tells of columns that are not read.
+        metadata = {key: said for key, said in schema.metadata.items() if key != b"pandas"}
+        schema = pa.schema([schema.field(each) for each in needed], metadata=metadata)
     told: dict[str, Any] = {"batch_size": CHUNK_ROWS, "use_threads": False, **some}
     return Reading(
         name=name,
@@ -217,14 +219,13 @@ def _described(schema: pa.Schema, column: str, reading: Reading) -> pa.Schema:
     held = dict(reading.schema.metadata or {})
     if b"geo" not in held:  # a file of another kind
         return schema.with_metadata({b"geo": json.dumps(_of_points(column, reading)).encode()})
-    if set(reading.schema.names) <= set(schema.names):
-        return schema.with_metadata(held)
     told = json.loads(held[b"geo"])
-    told["columns"] = {name: of for name, of in told["columns"].items() if name in schema.names}
-    if reading.covering not in schema.names:
-        told["columns"][column].pop("covering", None)
-    held.pop(b"pandas", None)  # which tells of columns that are not written
-    return schema.with_metadata({**held, b"geo": json.dumps(told).encode()})
+    columns = {name: of for name, of in told["columns"].items() if name in schema.names}
+    if reading.covering is not None and reading.covering not in schema.names:
+        columns[column].pop("covering")
+    elif columns == told["columns"]:
+        return schema.with_metadata(held)
+    return schema.with_metadata({**held, b"geo": json.dumps(told | {"columns": columns}).encode()})
 
 
 def _of_points(column: str, reading: Reading) -> dict[str, Any]:

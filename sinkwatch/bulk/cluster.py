@@ -160,13 +160,13 @@ def assess_in_parts(
         pieces.laid_out(formats.TARGETS[".parquet"], reading, request)  # which refuses at once
     with connected(scheduler) as client:
         there = parts.begun(store, plan, overwrite=request.overwrite)
-        indexed = prepared.index(basis.hazard, kept, metadata.num_rows)
+        layers = prepared.to_send(basis.hazard, kept, metadata.num_rows)
         job = Job(
             request=request,
             bounds=basis.bounds,
             flag_within_m=basis.flag_within_m,
             plan=plan,
-            layers=f"{plan['layers_sha256']}-{indexed.squares.n_squares}",
+            layers=f"{plan['layers_sha256']} {layers['squares'].tobytes().decode()}",
         )
         try:
             check_sight(client, job)
@@ -174,7 +174,7 @@ def assess_in_parts(
             if not there:
                 parts.clear(store)
             raise
-        made = _made(client, job, prepared.flat(indexed), metadata.num_row_groups)
+        made = _made(client, job, layers, metadata.num_row_groups)
         try:
             done = _in_order(made, metadata, name, progress)
             report = sum((each.noticed for each in done), pieces.Noticed()).complete(name).report

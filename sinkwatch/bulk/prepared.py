@@ -30,6 +30,7 @@ _HALFWAY: Final = "."  # how the names of folders begin that are not whole yet
 _KILLED_AFTER_S: Final = 3_600  # no folder is half made for so long but by what was killed
 _TOLD: Final = "told.json"
 _SHAPES: Final = "zone_geometry"
+_DAMAGED: Final = (OSError, ValueError, KeyError, TypeError, EOFError)  # or not there at all
 _SQUARES: Final = "squares"
 _LISTS: Final = ("touched", "near", "records")
 _IDS: Final = ("zone_ids", "sinkhole_ids")
@@ -94,7 +95,7 @@ def index(hazard: assess.Hazard, folder: Path | None, n_places: int) -> assess.I
     if folder is None:
         return assess.index(hazard, squares)
     place = folder / f"{_named(digest(hazard))}-{squares.n_squares}"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # absent, or damaged
+    with contextlib.suppress(*_DAMAGED):
         held = load(place)
         if held.squares == squares:
             return held
@@ -102,6 +103,30 @@ def index(hazard: assess.Hazard, folder: Path | None, n_places: int) -> assess.I
     with contextlib.suppress(OSError):  # what cannot be kept is made again the next time
         _keep(place, lambda part: save(part, made))
     return made
+
+
+def to_send(hazard: assess.Hazard, folder: Path | None, n_places: int) -> dict[str, NDArray[Any]]:
+    """
+    Return the index of layers as `flat` does; what is kept is not put together for that.
+
+    Parameters
+    ----------
+    hazard, folder, n_places
+        As for `index`.
+
+    Returns
+    -------
+    arrays
+        For `together`, in another process.
+    """
+    squares = assess.squares_over(hazard, max(n_places, 1))
+    if folder is not None:
+        place = folder / f"{_named(digest(hazard))}-{squares.n_squares}"
+        with contextlib.suppress(*_DAMAGED):
+            held = _held_in(place)
+            if _squares(held) == squares:
+                return {path.stem: np.asarray(held(path.stem)) for path in place.glob("*.npy")}
+    return flat(index(hazard, folder, n_places))
 
 
 def _named(summed: str) -> str:
@@ -143,7 +168,7 @@ def layers(folder: Path, wanted: str) -> assess.Hazard | None:
         Those and no others; None if they are no longer there, or damaged.
     """
     for place in folder.glob(f"{_named(wanted)}-*"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(*_DAMAGED):
             return _hazard(_held_in(place))
     return None
 
@@ -258,8 +283,11 @@ def together(held: Callable[[str], NDArray[Any]]) -> assess.Index:
     parts: dict[str, Any] = {name: held(name) for name in _TABLES}
     for name in _LISTS:
         parts[name] = grid.Lists(start=held(f"{name}.start"), item=held(f"{name}.item"))
-    squares = grid.Grid(**json.loads(held(_SQUARES).tobytes()))
-    return assess.Index(hazard=hazard, squares=squares, **parts)
+    return assess.Index(hazard=hazard, squares=_squares(held), **parts)
+
+
+def _squares(held: Callable[[str], NDArray[Any]]) -> grid.Grid:
+    return grid.Grid(**json.loads(held(_SQUARES).tobytes()))
 
 
 def _held_in(folder: Path) -> Callable[[str], NDArray[Any]]:

@@ -20,7 +20,7 @@ import shapely
 from click.testing import CliRunner
 
 from sinkwatch import assess, bulk, geo
-from sinkwatch.bulk import cluster, parts
+from sinkwatch.bulk import cluster, parts, prepared
 from sinkwatch.cli import places
 from sinkwatch.errors import ConfigError, SchemaError
 
@@ -173,6 +173,26 @@ def test_an_address_is_read_and_written_as_a_path_is(
     given = bulk.location(f"fsspec+local://{source}")
     run(given, bulk.location(f"fsspec+local://{tmp_path}/made"))
     assert content(tmp_path / "made") == content(alone)
+
+
+def test_layers_go_out_as_they_are_kept(
+    run: Callable[..., bulk.BulkReport], source: Path, alone: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    for name in ("made", "with what is kept"):
+        run(source, tmp_path / name, kept=kept)
+        assert content(tmp_path / name) == content(alone)
+    (damaged,) = kept.glob("*/row.npy")
+    damaged.write_bytes(b"")
+    run(source, tmp_path / "damaged", kept=kept)
+    assert content(tmp_path / "damaged") == content(alone)
+
+
+def test_what_is_sent_is_numbers_and_text(basis: bulk.Basis, tmp_path: Path) -> None:
+    for _ in ("made", "kept"):
+        sent = prepared.to_send(basis.hazard, tmp_path / "kept", N_ROWS)
+        assert {array.dtype.kind for array in sent.values()} <= set("biufU")
+        assert {type(array) for array in sent.values()} == {np.ndarray}
 
 
 # ── What ends on the way ─────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import product
@@ -451,6 +452,21 @@ def test_flatgeobuf_that_is_short_of_rows_is_told(
     given = a_file(tmp_path / "given.csv", PLACES)
     message = refused(run, given, tmp_path / "made.fgb", ConfigError)
     assert "made.fgb: cannot be written (3 of 4 rows are there)" in message
+
+
+def test_flatgeobuf_that_ends_within_a_row_is_told(
+    run: Assess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = pyogrio.write_arrow
+
+    def less(rows: pa.RecordBatchReader, path: Path, **named: object) -> None:
+        write(rows, path, **named)
+        os.truncate(path, path.stat().st_size - 10)
+
+    monkeypatch.setattr(pyogrio, "write_arrow", less)
+    given = a_file(tmp_path / "given.csv", PLACES)
+    message = refused(run, given, tmp_path / "made.fgb", ConfigError)
+    assert "made.fgb: cannot be written (" in message
 
 
 def test_a_fault_of_our_own_while_gdal_writes_is_not_called_one_of_the_disk(

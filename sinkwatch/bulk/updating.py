@@ -172,13 +172,18 @@ def update(
     Raises
     ------
     ConfigError
-        If the folder is not of this request, or the layers before are no longer kept.
+        If the folder is not of this request or is of boundaries, or the layers before are no
+        longer kept.
     """
     folder = _opened(Store.at(request.target))
     plan = _same_work(folder, basis, request)
     was = _layers(folder, kept, layers)
     reach = assess.difference(was, basis.hazard)
     with formats.of(request.source, formats.SOURCES).read(request) as reading:
+        if reading.is_ground:
+            # Squares are those of middles: of a wide boundary a change could reach the edge alone.
+            rule = "is of boundaries, which are not brought up to date"
+            raise ConfigError(str(request.target), rule, "Assess them anew, with --overwrite")
         asking = pieces.Asking(
             basis=basis,
             indexed=None,

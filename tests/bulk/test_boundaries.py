@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -14,7 +15,7 @@ import shapely
 from pyarrow import parquet
 
 from sinkwatch import assess, bulk, geo, sites
-from sinkwatch.errors import SchemaError
+from sinkwatch.errors import ConfigError, SchemaError
 from sinkwatch.model import Band, Bounds
 from tests.test_assess import hazard_of
 from tests.world import C, a_sinkhole
@@ -134,6 +135,21 @@ def test_a_folder_of_parts_takes_boundaries_too(hazard: assess.Hazard, tmp_path:
     source = write(a_layer(), tmp_path / "in.parquet")
     run(hazard, source, tmp_path / "parts")
     check_against_each_alone(hazard, a_layer(), gpd.read_parquet(tmp_path / "parts"))
+
+
+def test_a_folder_of_boundaries_is_not_brought_up_to_date_but_left_as_it_is(
+    hazard: assess.Hazard, tmp_path: Path
+) -> None:
+    source, kept = write(a_layer(), tmp_path / "in.parquet"), tmp_path / "kept"
+    basis = bulk.Basis(hazard=hazard, bounds=BOUNDS)
+    target = tmp_path / "parts"
+    request = bulk.Request(source=source, target=target)
+    bulk.assess_file(basis, request, kept=kept)
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    moved = replace(basis, hazard=hazard_of(a_sinkhole(C[0] + 10, C[1], length_m=0.0)))
+    with pytest.raises(ConfigError, match="is of boundaries, which are not brought up to date"):
+        bulk.assess_file(moved, replace(request, update=True), kept=kept)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before
 
 
 def test_a_boundary_that_says_no_uncertainty_has_that_of_boundaries(

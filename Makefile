@@ -13,7 +13,7 @@ VENV_PYTHON = $(VENV)/bin/python
 TESTS = PYTHONDONTWRITEBYTECODE= $(VENV_PYTHON) -m pytest -n $(JOBS) --dist worksteal
 
 # The pure core: its own tests cover it to the last line and branch.
-CORE = sinkwatch/alerts.py,sinkwatch/assess/*.py,sinkwatch/context.py,sinkwatch/dossier/*.py,sinkwatch/events.py,sinkwatch/explain.py,sinkwatch/gazetteer.py,sinkwatch/geo.py,sinkwatch/geocode.py,sinkwatch/grid.py,sinkwatch/hazard.py,sinkwatch/history.py,sinkwatch/lint.py,sinkwatch/model/*,sinkwatch/public.py,sinkwatch/schemas.py,sinkwatch/sites/*.py,sinkwatch/style.py,sinkwatch/survey.py,sinkwatch/timetable.py,sinkwatch/wording.py
+CORE = sinkwatch/alerts.py,sinkwatch/assess/*.py,sinkwatch/context.py,sinkwatch/dossier/*.py,sinkwatch/events.py,sinkwatch/explain.py,sinkwatch/gazetteer.py,sinkwatch/geo/*.py,sinkwatch/geocode.py,sinkwatch/grid.py,sinkwatch/hazard.py,sinkwatch/history.py,sinkwatch/lint.py,sinkwatch/model/*,sinkwatch/public.py,sinkwatch/schemas.py,sinkwatch/sites/*.py,sinkwatch/style.py,sinkwatch/survey.py,sinkwatch/timetable.py,sinkwatch/wording.py
 
 # All tests but those of the core, and those that only run when they are asked for.
 REST = not core and not network and not benchmark

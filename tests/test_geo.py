@@ -45,8 +45,34 @@ RIPON_BOUNDS = Bounds(
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    outcome = doctest.testmod(geo)
-    assert (outcome.failed, outcome.attempted > 0) == (0, True)
+    outcomes = [doctest.testmod(module) for module in (geo.systems, geo.frames, geo.references)]
+    assert sum(outcome.failed for outcome in outcomes) == 0
+    assert sum(outcome.attempted for outcome in outcomes) > 0
+
+
+# ── What a file declares ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("crs", "code"),
+    [("EPSG:27700", geo.BNG), (geo.bng_projjson(), geo.BNG), ("OGC:CRS84", geo.WGS84)],
+)
+def test_the_two_systems_that_are_understood_are_known_however_they_are_written(
+    crs: object, code: str
+) -> None:
+    assert geo.known_code("homes.gpkg", crs) == code
+
+
+@pytest.mark.parametrize(
+    ("crs", "message"),
+    [
+        ("EPSG:3857", "homes.gpkg: its CRS is EPSG:3857. Convert it to EPSG:27700 or EPSG:4326"),
+        ("Mars", "homes.gpkg: its CRS cannot be understood"),
+    ],
+)
+def test_any_other_system_is_refused_by_name(crs: str, message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        geo.known_code("homes.gpkg", crs)
 
 
 # ── There and back ───────────────────────────────────────────────────────────────────────────────

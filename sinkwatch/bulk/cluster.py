@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import queue
 import secrets
 import threading
@@ -52,6 +53,7 @@ WORKERS_S: Final = 60.0
 PACKAGES: Final = ("sinkwatch", "dask", "distributed", "numpy", "pyarrow", "shapely")
 """What must be of one version everywhere, for the same answers in the same bytes."""
 
+_TRIMS: Final = "MALLOC_TRIM_THRESHOLD_"
 _POLL_S: Final = 2.0
 _GO_ON: Final = "Run the same again: it goes on with the parts that are there"
 
@@ -293,15 +295,26 @@ def own(n_workers: int | None = None) -> distributed.LocalCluster:
     cluster
         A context, at whose end they end.
     """
-    return _library().LocalCluster(
-        n_workers=n_workers,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address=None,
-        # Its pages are off, but its port would stand in the way of another cluster here.
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-    )
+    import dask  # noqa: PLC0415 - as `_library`
+
+    environment = dask.config.get("distributed.nanny.pre-spawn-environ")
+    # It would have all memory handed back between any two steps: a quarter of a worker's time.
+    lasting = {name: value for name, value in environment.items() if name != _TRIMS}
+    with dask.config.set(
+        {
+            "distributed.nanny.pre-spawn-environ": lasting,
+            "distributed.worker.profile.enabled": False,  # for pages that are off
+        }
+    ):
+        return _library().LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            # Its pages are off, but its port would stand in the way of another cluster here.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            silence_logs=logging.CRITICAL,  # what matters of it is said by errors of our own
+        )
 
 
 def _deserted(address: str) -> ConfigError:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, field, replace
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,9 +21,8 @@ from pyarrow import compute, parquet
 
 from sinkwatch import assess
 from sinkwatch.bulk import formats, manifest, parts, pieces, prepared, stream
-from sinkwatch.bulk.formats import geoparquet
 from sinkwatch.bulk.request import BulkReport, Updated
-from sinkwatch.bulk.rows import UNCERTAINTY_COLUMN, by_plain_name
+from sinkwatch.bulk.rows import UNCERTAINTY_COLUMN, by_plain_name, point_axes
 from sinkwatch.bulk.store import Store
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import Band
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sinkwatch.bulk.request import Basis, Request
-    from sinkwatch.bulk.rows import Reading
+    from sinkwatch.bulk.rows import Axes
 
 _ANEW: Final = "Assess it anew: run without --update and with --overwrite"
 _SAME: Final = ("sinkwatch", "uncertainty_m", "columns", "only_flagged", "flag_within_m", "layer")
@@ -81,35 +81,37 @@ class _Folder:
         return content if hashlib.sha256(content).hexdigest() == described["sha256"] else None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Again:
-    """What is the same for all parts that are looked at; indexes are made when one is asked."""
+    """What is the same for all parts that are looked at; indexes are made when they are asked."""
 
     asking: pieces.Asking
     folder: _Folder
     reach: assess.Reach
     layers: assess.Hazard
     kept: Path | None
+    made: dict[str, assess.Index] = field(default_factory=dict)
+    making: Lock = field(default_factory=Lock)
 
-    @cached_property
-    def before(self) -> assess.Index:
-        return self._index(self.layers)
+    def within(self) -> tuple[assess.Index, assess.Index]:
+        """Return what is near changes, before and now, to ask about rows within reach."""
+        now = self.asking.basis.hazard
+        return self._index("before", self.layers), self._index("now", now)
 
-    @cached_property
-    def now(self) -> assess.Index:
-        return self._index(self.asking.basis.hazard)
+    def whole(self) -> pieces.Asking:
+        """Return what a part is assessed anew by, as a whole."""
+        return replace(self.asking, indexed=self._index("all", self.asking.basis.hazard))
 
-    def _index(self, hazard: assess.Hazard) -> assess.Index:
-        if self.reach.everywhere:
-            return prepared.index(hazard, self.kept, self.asking.reading.n_rows or 0)
-        return assess.index_within(hazard, self.reach)
-
-    @cached_property
-    def asking_all(self) -> pieces.Asking:
-        """What a part is assessed anew by, as a whole."""
-        n_rows = self.asking.reading.n_rows or 0
-        indexed = prepared.index(self.asking.basis.hazard, self.kept, n_rows)
-        return replace(self.asking, indexed=indexed)
+    def _index(self, name: str, hazard: assess.Hazard) -> assess.Index:
+        # Zones are prepared for what they are asked, which two threads must not do at once.
+        with self.making:
+            if name not in self.made:
+                if name == "all" or self.reach.everywhere:
+                    n_rows = self.asking.reading.n_rows or 0
+                    self.made[name] = prepared.index(hazard, self.kept, n_rows)
+                else:
+                    self.made[name] = assess.index_within(hazard, self.reach)
+            return self.made[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,25 +301,38 @@ def _patched(again: _Again, described: dict[str, Any]) -> _Looked | None:
         return None
     file = parquet.ParquetFile(pa.BufferReader(content))
     n_rows = file.metadata.num_rows
-    reading = geoparquet.reading(name, file, (), batch_size=n_rows)
-    placed = next(reading.batches)
-    found = _found(again, reading, placed)
+    # Points take longest to read: alone at first, and not twice.
+    names = [each for each in again.asking.laid.schema.names if _places(again.asking, each)]
+    (placed,) = file.iter_batches(batch_size=n_rows, columns=names, use_threads=False)
+    axes = point_axes(name, placed.column(again.asking.laid.geometry))
+    found = _found(again, again.asking.reading.placed(*axes), placed)
     if not len(found.row):
         return _Looked(name=name, n_rows=n_rows, found=found, described=None)
-    schema = again.asking.laid.schema
-    # Points take longest to read: not twice.
-    others = [name for name in schema.names if name not in placed.schema.names]
-    (rest,) = file.iter_batches(batch_size=n_rows, columns=others, use_threads=False)
-    held = dict(zip(placed.schema.names, placed.columns, strict=True))
-    held |= dict(zip(rest.schema.names, rest.columns, strict=True))
-    for field, other in zip(pieces.ADDED, found.answers, strict=True):
-        held[field.name] = _replaced(found.row, held[field.name], other)
-    columns = [held[name] for name in schema.names]
-    written = pa.RecordBatch.from_arrays(columns, schema=schema)
+    written = _with_answers(again.asking.laid.schema, file, placed, found)
     said = json.loads(file.metadata.metadata[b"sinkwatch"])
     said["bands"] = (np.array(said["bands"]) + found.n_more).tolist()
     made = again.folder.store.write(name, written, said)
-    return _Looked(name=name, n_rows=n_rows, found=found, described=made)
+    return _Looked(name=name, n_rows=n_rows, found=replace(found, answers=[]), described=made)
+
+
+def _places(asking: pieces.Asking, column: str) -> bool:
+    """Tell whether a column says where rows are, or how well that is known."""
+    return column == asking.laid.geometry or UNCERTAINTY_COLUMN in by_plain_name([column])
+
+
+def _with_answers(
+    schema: pa.Schema, file: parquet.ParquetFile, placed: pa.RecordBatch, found: _Found
+) -> pa.RecordBatch:
+    """Return the rows of a part with other answers, as they are written."""
+    others = [name for name in schema.names if name not in placed.schema.names]
+    (rest,) = file.iter_batches(
+        batch_size=file.metadata.num_rows, columns=others, use_threads=False
+    )
+    held = dict(zip(placed.schema.names, placed.columns, strict=True))
+    held |= dict(zip(rest.schema.names, rest.columns, strict=True))
+    for column, other in zip(pieces.ADDED, found.answers, strict=True):
+        held[column.name] = _replaced(found.row, held[column.name], other)
+    return pa.RecordBatch.from_arrays([held[name] for name in schema.names], schema=schema)
 
 
 def _replaced(row: NDArray[np.int64], column: pa.Array, other: pa.Array) -> pa.Array:
@@ -336,23 +351,25 @@ def _replaced(row: NDArray[np.int64], column: pa.Array, other: pa.Array) -> pa.A
 
 def _remade(again: _Again, described: dict[str, Any], batch: pa.RecordBatch) -> _Looked:
     """Assess a part by the rows of the source, if it is damaged or has other answers."""
-    found, name = _found(again, again.asking.reading, batch), described["name"]
+    reading, name = again.asking.reading, described["name"]
+    found = _found(again, reading.placed(*reading.axes(batch)), batch)
+    found = replace(found, answers=[])
     if not len(found.row) and again.folder.intact(described) is not None:
         return _Looked(name=name, n_rows=batch.num_rows, found=found, described=None)
     part = parts.Part(name=name, batch=batch)
-    made = parts.made(again.asking_all, again.folder.store, part).described
+    made = parts.made(again.whole(), again.folder.store, part).described
     return _Looked(name=name, n_rows=batch.num_rows, found=found, described=made)
 
 
-def _found(again: _Again, reading: Reading, batch: pa.RecordBatch) -> _Found:
+def _found(again: _Again, at: Axes, batch: pa.RecordBatch) -> _Found:
     """Find the rows of a part that had another answer before."""
-    easting, northing = reading.placed(*reading.axes(batch))
+    easting, northing = at
     doubt_m = pieces.uncertainty_m(batch, again.asking.request.uncertainty_m)
     row = np.flatnonzero(again.reach.holds(easting, northing))
-    at = easting[row], northing[row], doubt_m[row]
+    asked = easting[row], northing[row], doubt_m[row]
     # Of a part without rows within reach no index is needed, and perhaps none is ever made.
-    indexes = (again.before, again.now) if len(row) else ()
-    found = [assess.points(each.hazard, *at, each) for each in indexes]
+    indexes = again.within() if len(row) else ()
+    found = [assess.points(each.hazard, *asked, each) for each in indexes]
     answers = [pieces.answers(each.hazard, one) for each, one in zip(indexes, found, strict=True)]
     if not found:
         nothing = np.empty(0, dtype=np.int8)

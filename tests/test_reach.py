@@ -208,6 +208,12 @@ def test_an_outline_matters_where_it_differs_and_as_far_as_any_line_is_uncertain
     assert held(reach, places) == [True, False, True, False]
 
 
+def test_many_outlines_that_differ_matter_as_wholes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_reach, "_MOST_REDRAWN", 0)
+    reach = redrawn(A=shapely.box(-1_000, 0, 10_000, 10_000))
+    assert held(reach, [(*A, 10), (*C, 10)]) == [True, False]
+
+
 def test_the_same_ground_by_other_lines_is_asked_again_only_beside_them() -> None:
     reach = redrawn(A=shapely.Polygon([(0, 0), (0, 10_000), (10_000, 10_000), (10_000, 0), (3, 0)]))
     assert held(reach, [(5_000, 100, 10), (*A, 10)]) == [True, False]

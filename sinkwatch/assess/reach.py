@@ -24,6 +24,7 @@ SIDE_M: Final = 1_000.0
 
 _HALF: Final = 2**15  # squares to each side of the origin; beyond it all are taken for the last
 _MOST_SQUARES: Final = 2**18  # over the ground to ask about again
+_MOST_REDRAWN: Final = 1_000  # outlines beyond which comparing each takes longer than it saves
 _MOST_CUT: Final = 200  # changes beyond which cutting out what lies near would take longer
 
 _Pair = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
@@ -230,6 +231,9 @@ def _changed_ground(before: Hazard, now: Hazard, both: _Pair) -> list[shapely.Ge
     """Return zones that came, went or are another class, and what differs of the outlines."""
     replaced = _differs(before, now, both, ("zone_class", "zone_uncertainty_m"))
     redrawn = _redrawn(before, now, both) & ~replaced
+    if redrawn.sum() > _MOST_REDRAWN:  # a new edition of it all, perhaps
+        replaced |= redrawn
+        redrawn[:] = False
     shapes: list[shapely.Geometry] = []
     for hazard, common in zip((before, now), both, strict=True):
         chosen = np.concatenate([common[replaced], _others(len(hazard.zone_class), common)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
@@ -110,7 +111,9 @@ def _assess_whole(
 ) -> BulkReport:
     target = on_this_machine(request.target)
     kind = _writable(target, request)
-    with _whole(target) as part:
+    with _whole(target) as part, ThreadPoolExecutor(1) as beside:
+        # It takes about as long as reading does, and can be done at the same time.
+        source = beside.submit(manifest.described, request.source)
         with formats.of(request.source, formats.SOURCES).read(request) as reading:
             first = list(islice(reading.batches, 2))
             n_rows = grid.MOST_SQUARES if reading.n_rows is None else reading.n_rows
@@ -126,19 +129,20 @@ def _assess_whole(
             kind.write(part, asking.laid, counted.passed(found))
         report = counted.complete().report
         how = manifest.asked(basis, request)
+        on_disk = beside.submit(_sync, part)
         written = manifest.described(part) | {"name": target.name}
-        told = manifest.told(how, manifest.described(request.source), [written], report)
+        told = manifest.told(how, source.result(), [written], report)
+        on_disk.result()
         _put_in_place(part, target, told)
     return report
 
 
 def _put_in_place(part: Path, target: Path, told: str) -> None:
-    """Move a file to its name, then its manifest: none ever stands beside what it does not tell."""
+    """Move what is on the disk to its name, then its manifest, which never tells of another."""
     beside = manifest.beside(target)
     said = part.with_name(part.name + _SAID)
     said.write_text(told, encoding="utf-8")
-    for each in (part, said):
-        _sync(each)
+    _sync(said)
     beside.unlink(missing_ok=True)
     part.replace(target)
     said.replace(beside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -134,7 +135,8 @@ def assess_in_parts(
             laid=pieces.laid_out(formats.TARGETS[".parquet"], reading, request),
             request=request,
         )
-        with _cleared_of_faults(store):
+        with _cleared_of_faults(store), ThreadPoolExecutor(1) as beside:
+            source = beside.submit(manifest.described, request.source)
             # What can be told of the source has been by now: for a bad one nothing is removed.
             there = begun(store, plan, overwrite=request.overwrite)
             done: list[Done] = []
@@ -146,7 +148,7 @@ def assess_in_parts(
                     noticed.check(reading.name, reading.n_rows)
                     progress(noticed.n_rows, reading.n_rows)
             report = noticed.complete(reading.name).report
-        finish(store, plan, manifest.described(request.source), done, report)
+        finish(store, plan, source.result(), done, report)
     return report
 
 

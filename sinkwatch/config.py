@@ -31,8 +31,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from sinkwatch import lint, wording
 from sinkwatch.errors import ConfigError
 from sinkwatch.model import (
+    ANY_ROCK,
     NOT_OPTED_IN,
     ONLINE_KINDS,
     SWITCHED_OFF,
@@ -621,7 +623,7 @@ def _numbered(name: str, number: int) -> str:
     return name if number == 1 else f"{name}-{number}"
 
 
-def load_bands(path: Path) -> BandTable:
+def load_bands(path: Path, *, rock: str = ANY_ROCK) -> BandTable:
     """
     Read a band table.
 
@@ -629,6 +631,8 @@ def load_bands(path: Path) -> BandTable:
     ----------
     path
         A file like ``data/bands.toml``.
+    rock
+        What an area calls its rock: it stands in the meanings where they say "{rock}".
 
     Returns
     -------
@@ -646,7 +650,7 @@ def load_bands(path: Path) -> BandTable:
         way_out = "Mend these entries; compare with the bands.toml that ships with sinkwatch"
         raise _config_error(str(path), error, way_out) from error
     try:
-        return parsed.table()
+        return parsed.table(rock)
     except ConfigError as error:
         raise ConfigError(f"{error.value} {path}", error.rule, error.way_out) from error
 
@@ -702,10 +706,14 @@ class _BandFile(_Strict):
         _refuse_repeated("styles are for band", [entry.band for entry in self.style])
         return self
 
-    def table(self) -> BandTable:
+    def table(self, rock: str) -> BandTable:
         styles = {
             Band.from_key(entry.band): BandStyle(
-                **{**entry.model_dump(), "band": Band.from_key(entry.band)}
+                **{
+                    **entry.model_dump(),
+                    "band": Band.from_key(entry.band),
+                    "meaning": wording.of_rock(entry.meaning, rock),
+                }
             )
             for entry in self.style
         }
@@ -846,6 +854,7 @@ class _AreaFile(_Strict):
     name: str
     ground: str
     authority: str
+    rock: str = ANY_ROCK
     outcodes: tuple[str, ...] = ()
     map_centre: tuple[float, float]
     bands: str = ""
@@ -866,6 +875,15 @@ class _AreaFile(_Strict):
             raise ValueError(message)
         return self
 
+    @field_validator("rock")
+    @classmethod
+    def _rock_may_be_said(cls, rock: str) -> str:
+        # It stands in every page, mail and pack.
+        if found := lint.faults(rock):
+            message = f"holds {found[0]!r}, which no page may say"
+            raise ValueError(message)
+        return rock
+
     @model_validator(mode="after")
     def _map_shows_the_area(self) -> Self:
         # Axes exchanged here would show another county, and nothing else would notice.
@@ -885,7 +903,8 @@ class _AreaFile(_Strict):
             map_centre=self.map_centre,
             parameters=Parameters(
                 table=load_bands(
-                    folder / self.bands if self.bands else data_folder() / "bands.toml"
+                    folder / self.bands if self.bands else data_folder() / "bands.toml",
+                    rock=self.rock,
                 ),
                 stale_after_days={e.name: e.stale_after_days for e in self.source},
                 red_after_days={
@@ -895,6 +914,7 @@ class _AreaFile(_Strict):
             ),
             sources=tuple(entry.spec(folder) for entry in self.source),
             class_notes={GeologyClass[row]: note for row, note in self.class_notes.items()},
+            rock=self.rock,
             districts=self.districts,
             overlays=tuple(entry.made() for entry in self.overlay),
             policies=load_policies(folder / self.policies) if self.policies else (),

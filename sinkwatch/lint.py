@@ -121,7 +121,11 @@ class _Required:
 # What the safety notes, section 11, and the notes on the gypsum, section 5, ask of every PDF: the
 # two standing texts; source, date, scale and doubt; what it is not; where corrections go.
 _REQUIRED: Final = (
-    _Required(name="the disclaimer", words=re.escape(wording.DISCLAIMER)),
+    _Required(
+        name="the disclaimer",
+        # Whatever the area calls its rock, so long as it ends no sentence.
+        words=re.escape(wording.disclaimer("…")).replace("…", r"[^.!?]{1,60}"),
+    ),
     _Required(name="the limits", words=re.escape(wording.LIMITS)),
     _Required(name='a line that names its "Source"', words=r"\bSources?\b"),
     _Required(name='"not a survey"', words=r"\bnot a survey\b"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from sinkwatch.model import (
+    ANY_ROCK,
     CONTEXT_KINDS,
     NOT_OPTED_IN,
     PLANNING_KINDS,
@@ -28,15 +29,6 @@ if TYPE_CHECKING:
 
 LONDON: Final = ZoneInfo("Europe/London")
 """Where readers live: every time is stored in UTC and shown in this zone."""
-
-DISCLAIMER: Final = (
-    "This map shows where rock that can dissolve, such as gypsum, is thought to lie and where "
-    "ground collapses have been recorded. It cannot say whether, where or when "
-    "the ground will move. Positions are approximate. It is not a survey, a council map or a BGS "
-    "product. For a decision about a property or a planning application, ask a chartered "
-    "engineer or geologist and check the council's own map."
-)
-"""Short form, on every map."""
 
 LIMITS: Final = (
     "This is general information from public records, not a survey or advice about a property, "
@@ -64,14 +56,6 @@ EVENT_TITLES: Final = {
     EventKind.RETRACTED: "What we told you was wrong",
 }
 
-TOPICS: Final[Mapping[Topic, str]] = {
-    Topic.FLAGGED: "flagged planning applications",
-    Topic.BELT: "every planning application where rock that can dissolve is present",
-    Topic.RECORDS: "records of ground collapse",
-    Topic.DECISIONS: "what becomes of planning applications",
-}
-"""What one may ask to hear of, as it stands in a sentence."""
-
 FREQUENCIES: Final[Mapping[Frequency, str]] = {
     Frequency.AT_ONCE: "as soon as there is news",
     Frequency.DAILY: "once a day",
@@ -80,8 +64,93 @@ FREQUENCIES: Final[Mapping[Frequency, str]] = {
 }
 """How often mail is wanted, if there is anything to tell, as it stands in a sentence."""
 
+_ROCK: Final = "{rock}"
+_STARTED_ROCK: Final = "{Rock}"
+
 CONSENT_VERSION: Final = "2026-11"
 """Month in which the words of the consent were last changed; each consent is kept with it."""
+
+
+def of_rock(text: str, rock: str) -> str:
+    """
+    Put an area's own word for its rock into a text that leaves it open.
+
+    Parameters
+    ----------
+    text
+        With "{rock}" where the word belongs, or "{Rock}" where that begins a sentence; whatever
+        else it holds stays as it is.
+    rock
+        `Area.rock`, such as "gypsum".
+
+    Returns
+    -------
+    text
+        With the word.
+    """
+    return text.replace(_ROCK, rock).replace(_STARTED_ROCK, rock[:1].upper() + rock[1:])
+
+
+def disclaimer(rock: str) -> str:
+    """
+    Return the short standing text that is on every map.
+
+    Parameters
+    ----------
+    rock
+        `Area.rock`, such as "gypsum".
+
+    Returns
+    -------
+    text
+        Five sentences.
+    """
+    return (
+        f"This map shows where {rock} is thought to lie and where ground collapses have been "
+        "recorded. It cannot say whether, where or when the ground will move. Positions are "
+        "approximate. It is not a survey, a council map or a BGS product. For a decision about a "
+        "property or a planning application, ask a chartered engineer or geologist and check the "
+        "council's own map."
+    )
+
+
+def topics(rock: str) -> dict[Topic, str]:
+    """
+    Return what one may ask to hear of.
+
+    Parameters
+    ----------
+    rock
+        `Area.rock`, such as "gypsum".
+
+    Returns
+    -------
+    words
+        By topic, as they stand in a sentence.
+    """
+    return {
+        Topic.FLAGGED: "flagged planning applications",
+        Topic.BELT: f"every planning application where {rock} is present",
+        Topic.RECORDS: "records of ground collapse",
+        Topic.DECISIONS: "what becomes of planning applications",
+    }
+
+
+def ground_of(rock: str) -> str:
+    """
+    Name the ground that holds an area's rock.
+
+    Parameters
+    ----------
+    rock
+        `Area.rock`, such as "gypsum".
+
+    Returns
+    -------
+    words
+        Such as "gypsum ground"; an area that has no word of its own has ground that can dissolve.
+    """
+    return "ground that can dissolve" if rock == ANY_ROCK else f"{rock} ground"
 
 
 def consent_text(postcodes: Sequence[str]) -> str:

@@ -179,6 +179,6 @@ def a_dossier(**changes: Any) -> Dossier:  # noqa: ANN401 - as above
         draft="We ask that the ground be investigated before this is decided.",
         draft_limit=2_000,
         limits=wording.LIMITS,
-        disclaimer=wording.DISCLAIMER,
+        disclaimer=wording.disclaimer("gypsum"),
     )
     return replace(dossier, **changes)

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 from sinkwatch import config, model
 from sinkwatch.config import Settings, load_area, load_bands, load_settings, name_planning_files
 from sinkwatch.errors import ConfigError
-from sinkwatch.model import ONLINE_KINDS, Band, GeologyClass
+from sinkwatch.model import ANY_ROCK, ONLINE_KINDS, Band, GeologyClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -472,6 +472,49 @@ def test_the_bands_that_ship_are_a_whole_table() -> None:
     assert set(table.styles) == set(Band)
     looks = {(style.colour, style.hatch) for style in table.styles.values()}
     assert len(looks) == len({style.label for style in table.styles.values()}) == len(Band)
+
+
+def test_the_meanings_of_bands_name_the_rock_of_the_area(changed: Callable[..., Path]) -> None:
+    def meaning(area: Area, band: Band) -> str:
+        return area.parameters.table.styles[band].meaning
+
+    ripon = load_area("ripon")
+    assert ripon.rock == "gypsum"
+    assert meaning(ripon, Band.HIGH) == (
+        "Susceptible ground with a recorded event within about 250 m, or ground with gypsum at "
+        "depth and one within about 50 m."
+    )
+    assert (
+        meaning(ripon, Band.LOW) == "Gypsum only at depth, or none known, and few records nearby."
+    )
+    assert meaning(ripon, Band.NONE_IDENTIFIED) == (
+        "No gypsum is known beneath and no counted record within about 250 m in the data we hold. "
+        "This is the lowest band; it does not mean none can happen."
+    )
+    other = load_area(str(changed((r'^rock = "gypsum".*\n', ""))))
+    assert other.rock == ANY_ROCK
+    assert meaning(other, Band.NONE_IDENTIFIED).startswith("No rock that can dissolve is known")
+    assert meaning(other, Band.LOW).startswith("Rock that can dissolve only at depth")
+    assert "{" not in "".join(style.meaning for style in other.parameters.table.styles.values())
+
+
+@pytest.mark.parametrize(
+    ("rock", "rule"),
+    [
+        ('""', "must be plain words on one line"),
+        ('"{rock}"', "must be plain words on one line"),
+        ('"gypsum\\\\nsalt"', "must be plain words on one line"),
+        ('"land that is safe"', "holds 'safe', which no page may say"),
+        ('"GYPSUM"', "holds 'GYPSUM', which no page may say"),
+        ("7", 'rock "7": Input should be a valid string'),
+    ],
+)
+def test_a_rock_that_no_page_may_name_is_refused(
+    changed: Callable[..., Path], rock: str, rule: str
+) -> None:
+    error = area_refused(changed(('^rock = "gypsum"', f"rock = {rock}")))
+    assert rule in error.rule
+    assert error.way_out
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ class TestPlace:
         assert (gathered.reference, gathered.authority, gathered.address) == ("", "", "")
         assert (gathered.description, gathered.made_on) == ("", MADE_ON)
         assert gathered.limits == wording.LIMITS
-        assert gathered.disclaimer == wording.DISCLAIMER
+        assert gathered.disclaimer == wording.disclaimer("gypsum")
 
     def test_eight_figures_only_where_it_is_known_to_ten_metres(self) -> None:
         assert gather(an_empty_world(), a_place(*C)).grid_reference == "SV 1500 0500"

@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from sinkwatch import lint, wording
 from sinkwatch.errors import WordingError
+from sinkwatch.model import ANY_ROCK
 from tests import dossiers, world
 
 DATA = Path(__file__).parents[1] / "data"
 
 REQUIRED = (
-    f"{wording.DISCLAIMER}\n{wording.LIMITS}\nSource: a survey's page. Made on 22 November 2026, "
-    "1:2500 at A4. Corrections to somebody@example.org. The ground is susceptible; about 80 m "
-    "(± 170 m)."
+    f"{wording.disclaimer('gypsum')}\n{wording.LIMITS}\nSource: a survey's page. Made on "
+    "22 November 2026, 1:2500 at A4. Corrections to somebody@example.org. The ground is "
+    "susceptible; about 80 m (± 170 m)."
 )
 
 
@@ -166,7 +167,7 @@ def test_a_refused_sentence_is_shown_short_and_without_personal_data() -> None:
 
 def test_checking_passes_what_may_be_said() -> None:
     lint.check([], what="nothing")
-    lint.check((wording.LIMITS, wording.DISCLAIMER), what="standing text")
+    lint.check((wording.LIMITS, wording.disclaimer("gypsum")), what="standing text")
 
 
 # --- Our own standing words -------------------------------------------------------------------
@@ -201,6 +202,16 @@ def test_the_made_up_dossier_of_the_tests_passes() -> None:
 def test_a_pack_that_says_all_it_must_passes_wherever_its_lines_break() -> None:
     lint.check_required(REQUIRED, what="evidence.pdf")
     lint.check_required(REQUIRED.replace(" ", "\n"), what="evidence.pdf")
+
+
+def test_a_pack_calls_the_rock_what_its_area_does() -> None:
+    said = REQUIRED.replace("where gypsum is", "where {} is")
+    assert said != REQUIRED
+    for rock in ("chalk and limestone", ANY_ROCK, "r" * 60):
+        lint.check_required(said.format(rock), what="evidence.pdf")
+    for rock in ("", "r" * 61, "gypsum is. Salt"):
+        with pytest.raises(WordingError, match="lacks the disclaimer"):
+            lint.check_required(said.format(rock), what="evidence.pdf")
 
 
 @pytest.mark.parametrize(

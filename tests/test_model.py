@@ -337,6 +337,30 @@ def test_a_sheet_says_what_its_scale_is_true_on() -> None:
     assert sheet.ratio == "1:2500 at A4"
 
 
+@pytest.mark.parametrize(
+    "rock", ["gypsum", "chalk and limestone", "gypsum, salt", "Jura-limestone", "calcaire à silex"]
+)
+def test_an_area_may_call_its_rock_what_people_do(rock: str) -> None:
+    assert an_area(rock=rock).rock == rock
+    assert an_area(rock="r" * 60).rock == "r" * 60
+
+
+@pytest.mark.parametrize(
+    "rock",
+    [
+        "", " ", " gypsum", "gypsum ", "gypsum\n", "gyp\nsum", "salt  rock", "r" * 61, "gypsum.",
+        "<b>salt</b>", "{rock}", "{{ 7 * 7 }}", "gypsum; salt", "“gypsum”", "gypsum\u202e", "1:50",
+        "гипс", "-", "https://example.org", "a&amp;b", "gypsum,",
+    ],
+)  # fmt: skip
+def test_a_rock_that_is_no_plain_words_is_refused(rock: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        an_area(rock=rock)
+    assert error.value.value == f"rock {rock!r}"
+    assert error.value.rule == "must be plain words on one line, of 60 characters at most"
+    assert 'such as "gypsum", or leave it out' in error.value.way_out
+
+
 def test_an_area_without_outcodes_speaks_for_every_postcode() -> None:
     assert an_area(outcodes=()).speaks_for("AB10 1AA")
     assert an_area().speaks_for("SM1 9ZZ")

@@ -357,7 +357,9 @@ def test_as_many_records_as_a_page_can_draw_are_all_listed(ripon_findings: Findi
 
 def test_the_area_of_the_readme_uses_the_bands_that_ship(tmp_path: Path) -> None:
     area = config.load_area(str(write_area(tmp_path / "gb")))
-    assert area.parameters.table == config.load_bands(config.data_folder() / "bands.toml")
+    assert area.parameters.table == config.load_bands(
+        config.data_folder() / "bands.toml", rock="soluble rock"
+    )
 
 
 def test_an_open_map_of_units_is_read_by_a_table_of_them(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sinkwatch import wording
 from sinkwatch.model import (
+    ANY_ROCK,
     Age,
     EventKind,
     Evidence,
@@ -301,7 +302,7 @@ def test_any_other_cell_is_left_alone(text: str) -> None:
         (wording.EVENT_TITLES, EventKind),
         (wording.SOURCE_STATUSES, SourceStatus),
         (wording.EVIDENCE_NOTES, Evidence),
-        (wording.TOPICS, Topic),
+        (wording.topics("gypsum"), Topic),
         (wording.FREQUENCIES, Frequency),
     ],
     ids=["events", "sources", "evidence", "topics", "frequencies"],
@@ -314,13 +315,13 @@ def test_there_are_words_for_every_case(table: dict[str, str], members: type) ->
 def _standing_words() -> list[str]:
     styles = band_table().styles.values()
     return [
-        wording.DISCLAIMER,
+        wording.disclaimer("gypsum"),
         wording.LIMITS,
         wording.NO_RECORDS,
         *wording.EVENT_TITLES.values(),
         *wording.SOURCE_STATUSES.values(),
         *wording.EVIDENCE_NOTES.values(),
-        *wording.TOPICS.values(),
+        *wording.topics("gypsum").values(),
         *wording.FREQUENCIES.values(),
         *(text for style in styles for text in (style.label, style.meaning, style.advice)),
     ]
@@ -333,7 +334,46 @@ def test_no_standing_sentence_says_what_may_never_be_said(text: str) -> None:
 
 def test_the_limits_say_whom_to_call() -> None:
     assert "call 999" in wording.LIMITS
-    assert "chartered engineer" in wording.DISCLAIMER
+    assert "chartered engineer" in wording.disclaimer("gypsum")
+
+
+@pytest.mark.parametrize("rock", ["gypsum", "chalk and limestone", ANY_ROCK])
+def test_the_rock_is_called_what_the_area_calls_it(rock: str) -> None:
+    assert wording.disclaimer(rock) == (
+        f"This map shows where {rock} is thought to lie and where ground collapses have been "
+        "recorded. It cannot say whether, where or when the ground will move. Positions are "
+        "approximate. It is not a survey, a council map or a BGS product. For a decision about a "
+        "property or a planning application, ask a chartered engineer or geologist and check the "
+        "council's own map."
+    )
+    assert wording.topics(rock)[Topic.BELT] == f"every planning application where {rock} is present"
+
+
+@pytest.mark.parametrize(
+    ("rock", "ground"),
+    [
+        ("gypsum", "gypsum ground"),
+        ("chalk and limestone", "chalk and limestone ground"),
+        (ANY_ROCK, "ground that can dissolve"),
+    ],
+)
+def test_the_ground_is_named_by_its_rock(rock: str, ground: str) -> None:
+    assert wording.ground_of(rock) == ground
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "{Rock} only at depth, or {rock} nearby.",
+            "Rock salt only at depth, or rock salt nearby.",
+        ),
+        ("{ROCK} {} {0} {rock.area} %s {{", "{ROCK} {} {0} {rock.area} %s {{"),
+        ("", ""),
+    ],
+)
+def test_only_the_rock_is_put_into_a_text(text: str, said: str) -> None:
+    assert wording.of_rock(text, "rock salt") == said
 
 
 def test_an_earlier_copy_is_spoken_of_only_where_there_is_one(ripon_inputs: Inputs) -> None:

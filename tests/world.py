@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from sinkwatch import geo
+from sinkwatch import geo, wording
 from sinkwatch.model import (
     Area,
     Band,
@@ -73,7 +73,11 @@ def band_table() -> BandTable:
         check_record={GeologyClass[name]: tuple(row) for name, row in raw["check_record"].items()},
         styles={
             Band.from_key(entry["band"]): BandStyle(
-                **{**entry, "band": Band.from_key(entry["band"])}
+                **{
+                    **entry,
+                    "band": Band.from_key(entry["band"]),
+                    "meaning": wording.of_rock(entry["meaning"], "gypsum"),
+                }
             )
             for entry in raw["style"]
         },
@@ -89,6 +93,7 @@ def an_area(**changes: Any) -> Area:  # noqa: ANN401 - whatever `Area` takes
         area_id="smallworld",
         name="Smallworld",
         ground="gypsum belt",
+        rock="gypsum",
         authority="Small Council",
         outcodes=("SM1",),
         bounds=Bounds(

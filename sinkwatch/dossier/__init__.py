@@ -127,7 +127,7 @@ def gather(
         draft=draft.text(matter, draft_limit, history=entries, lines=lines),
         draft_limit=draft_limit,
         limits=wording.LIMITS,
-        disclaimer=wording.DISCLAIMER,
+        disclaimer=wording.disclaimer(matter.area.rock),
     )
     lint.check(_ours(gathered), what=f"the pack of {matter.place.place_id}")
     return gathered

@@ -217,8 +217,8 @@ def _of_ground(matter: Matter) -> Iterator[str]:
             f"it is known only to {wording.plus_minus(line.uncertainty_m)}."
         )
     yield (
-        "The zones are general ones: they tell where rock that can dissolve is thought to lie, "
-        f"not what is beneath any one site. {ground.NOT_OFFICIAL}"
+        f"The zones are general ones: they tell where {matter.area.rock} is thought to lie, not "
+        f"what is beneath any one site. {ground.NOT_OFFICIAL}"
     )
 
 

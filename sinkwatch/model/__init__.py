@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sinkwatch.model.area import (
+    ANY_ROCK,
     Area,
     Overlay,
 )
@@ -84,6 +85,7 @@ from sinkwatch.model.telling import (
 )
 
 __all__ = [
+    "ANY_ROCK",
     "CONTEXT_KINDS",
     "DEFAULT_TOPICS",
     "FINGERPRINT_LENGTH",

@@ -19,6 +19,12 @@ _WMS_URL: Final = re.compile(r"https://[a-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?", re.A
 
 _WMS_LAYER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
 
+ANY_ROCK: Final = "rock that can dissolve"
+"""What the rock is called in an area that has no word of its own for it."""
+
+_ROCK: Final = re.compile(r"[A-Za-zÀ-ÖØ-öø-ž]+(?:(?:, |[ '-])[A-Za-zÀ-ÖØ-öø-ž]+)*")
+_LONGEST_ROCK: Final = 60
+
 _UNSPEAKABLE: Final = re.compile(r"[<>{}\\]|[^ -\uffff]")
 """What Leaflet would read as HTML, or folium as a template."""
 
@@ -111,6 +117,9 @@ class Area:
         Maps of others that a reader may lay over ours.
     policies
         Planning documents that concern unstable ground there.
+    rock
+        What the rock that can dissolve is called there, as it stands within a sentence, such as
+        "gypsum".
     """
 
     area_id: str
@@ -126,6 +135,17 @@ class Area:
     districts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overlays: tuple[Overlay, ...] = ()
     policies: tuple[Policy, ...] = ()
+    rock: str = ANY_ROCK
+
+    def __post_init__(self) -> None:
+        """Refuse a word that could not stand in every page, mail and file as it is."""
+        if len(self.rock) > _LONGEST_ROCK or not _ROCK.fullmatch(self.rock):
+            raise ConfigError(
+                f"rock {self.rock[: _LONGEST_ROCK + 1]!r}",
+                f"must be plain words on one line, of {_LONGEST_ROCK} characters at most",
+                'Write it as it stands within a sentence, such as "gypsum", or leave it out for '
+                f'"{ANY_ROCK}"',
+            )
 
     def speaks_for(self, postcode: str) -> bool:
         """

@@ -231,20 +231,20 @@ def _words(digest: Digest, context: Context, frame: Frame, today: date) -> dict[
         "heading": subjects.heading(digest, today, gaps=missing),
         "frame": frame,
         "banners": missing or provenance.banners(context.sources),
-        "opening": tuple(_opening(digest, missing)),
+        "opening": tuple(_opening(digest, missing, context.area.rock)),
         "caption": _CAPTION,
         "ground": _ground(digest.subscriber, context),
         "what_to_do": tuple(_what_to_do(digest, context)),
         "sources": provenance.listed(context.sources),
         "credits": provenance.credits(context.sources),
         "limits": wording.LIMITS,
-        "consent": tuple(_consent(digest.subscriber)),
+        "consent": tuple(_consent(digest.subscriber, context.area.rock)),
         "reply": _REPLY,
         "corrections": _CORRECTIONS,
     }
 
 
-def _opening(digest: Digest, missing: Sequence[str]) -> Iterator[str]:
+def _opening(digest: Digest, missing: Sequence[str], rock: str) -> Iterator[str]:
     if digest.kind is MailKind.CORRECTION:
         yield "Something that we told you has been put right since. This is what it says now."
     if digest.paused_from is not None:
@@ -259,10 +259,11 @@ def _opening(digest: Digest, missing: Sequence[str]) -> Iterator[str]:
             "at once."
         )
     if digest.quiet_month is not None:
-        yield from _quiet(digest, digest.quiet_month, missing)
+        yield from _quiet(digest.quiet_month, missing)
+        yield f"We watch what lies {sentences.asked(digest.subscriber.subscriptions, rock)}."
 
 
-def _quiet(digest: Digest, month: date, missing: Sequence[str]) -> Iterator[str]:
+def _quiet(month: date, missing: Sequence[str]) -> Iterator[str]:
     name = wording.month_text(month)
     if missing:
         yield (
@@ -274,7 +275,6 @@ def _quiet(digest: Digest, month: date, missing: Sequence[str]) -> Iterator[str]
             f"In what the sources below gave for {name} we found nothing to tell you. Something "
             "may still have happened that is not recorded yet."
         )
-    yield f"We watch what lies {sentences.asked(digest.subscriber.subscriptions)}."
 
 
 def _ground(subscriber: Subscriber, context: Context) -> Mapping[str, object]:
@@ -321,11 +321,11 @@ def _what_to_do(digest: Digest, context: Context) -> Iterator[str]:
         yield from (f"At {wording.joined(codes)}: {text}" for text, codes in by_advice.items())
 
 
-def _consent(subscriber: Subscriber) -> Iterator[str]:
+def _consent(subscriber: Subscriber, rock: str) -> Iterator[str]:
     day = wording.date_text(wording.london_date(subscriber.confirmed_at))
     often = wording.FREQUENCIES[subscriber.frequency]
     yield (
         f"On {day} you asked for e-mails, {often}, about ground stability "
         f"{wording.joined([sentences.within(place) for place in subscriber.subscriptions])}."
     )
-    yield f"You hear of what lies {sentences.asked(subscriber.subscriptions)}."
+    yield f"You hear of what lies {sentences.asked(subscriber.subscriptions, rock)}."

@@ -100,7 +100,7 @@ def _first(signup: Signup, area: Area, url: str) -> Notice:
             (
                 "Somebody, we hope you, has asked us to send e-mails to this address, "
                 f"{wording.FREQUENCIES[signup.frequency]}, about what lies "
-                f"{sentences.asked(signup.wanted)}."
+                f"{sentences.asked(signup.wanted, area.rock)}."
             ),
             f"By confirming you say: “{wording.consent_text(postcodes)}”",
         ),
@@ -118,7 +118,7 @@ def _more(signup: Signup, area: Area, url: str) -> Notice:
         before=(
             (
                 "You already subscribe to our e-mails. Somebody, we hope you, has asked to hear "
-                f"also of what lies {sentences.asked(signup.wanted)}."
+                f"also of what lies {sentences.asked(signup.wanted, area.rock)}."
             ),
             (
                 f"By confirming you add {near} to your places, or change it if you have it. You "

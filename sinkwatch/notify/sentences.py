@@ -128,7 +128,7 @@ def within(place: Subscription) -> str:
     return f"within {_asked(place)}"
 
 
-def asked(places: Sequence[Subscription]) -> str:
+def asked(places: Sequence[Subscription], rock: str) -> str:
     """
     Say where one hears of what; places with the same topics in one breath.
 
@@ -136,6 +136,8 @@ def asked(places: Sequence[Subscription]) -> str:
     ----------
     places
         The places.
+    rock
+        What the area calls its rock, such as "gypsum".
 
     Returns
     -------
@@ -143,8 +145,9 @@ def asked(places: Sequence[Subscription]) -> str:
         To follow "what lies".
     """
     by_topics: dict[str, list[str]] = {}
+    topics = wording.topics(rock)
     for place in places:
-        wanted = [words for topic, words in wording.TOPICS.items() if topic in place.topics]
+        wanted = [words for topic, words in topics.items() if topic in place.topics]
         told = wording.joined([*wanted, "any change of the postcode's band"])
         by_topics.setdefault(told, []).append(within(place))
     return "; and ".join(f"{wording.joined(where)}: {told}" for told, where in by_topics.items())

@@ -57,7 +57,7 @@ def described(
         "name": name,
         "description": f"Records of ground collapse around {area.name} with their sources and "
         "doubts, indicative zones, watched sites, planning applications and past decisions. "
-        f"{wording.DISCLAIMER}",
+        f"{wording.disclaimer(area.rock)}",
         "inLanguage": "en-GB",
         "isAccessibleForFree": True,
         "keywords": [*_KEYWORDS, area.name],

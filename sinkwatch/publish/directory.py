@@ -75,7 +75,7 @@ def _plain_index(publication: Publication, pages: Mapping[str, bytes]) -> bytes:
     parts = [
         f"# {wording.clean(area.name)} Sinkwatch",
         f"> Recorded ground collapse and the {area.ground} around {area.name}.",
-        wording.DISCLAIMER,
+        wording.disclaimer(area.rock),
         wording.LIMITS,
         "## Pages",
         "\n".join(named),

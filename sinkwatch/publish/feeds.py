@@ -119,7 +119,7 @@ class _Writer:
         about = {
             "title": feed.title,
             "updated": _updated(self.publication, feed),
-            "caveats": [wording.DISCLAIMER, wording.LIMITS],
+            "caveats": [wording.disclaimer(self.publication.findings.area.rock), wording.LIMITS],
             "attribution": terms.credit(self.publication.findings, _FACTS),
         }
         return geojson.written((self._feature(each, feed) for each in feed.newest), about)
@@ -351,7 +351,7 @@ def _head(publication: Publication, feed: _Feed) -> str:
     root = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": "en-GB"})
     _add(root, "id", _urn(publication.findings.area.name, "feed", path))
     _add(root, "title", feed.title)
-    _add(root, "subtitle", wording.DISCLAIMER)
+    _add(root, "subtitle", wording.disclaimer(publication.findings.area.rock))
     _add(root, "updated", _updated(publication, feed))
     _add(ET.SubElement(root, "author"), "name", _maker(publication))
     if rights := terms.credit(publication.findings, _FACTS):

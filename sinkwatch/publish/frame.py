@@ -239,7 +239,7 @@ def common(publication: Publication) -> dict[str, object]:
         "contact": publication.imprint.contact,
         "signup_url": publication.imprint.signup_url,
         "icon": f"data:image/svg+xml,{quote(_ICON)}",
-        "disclaimer": wording.DISCLAIMER,
+        "disclaimer": wording.disclaimer(area.rock),
         "limits": wording.LIMITS,
         "evidence_notes": wording.EVIDENCE_NOTES,
         "count": wording.count_text,

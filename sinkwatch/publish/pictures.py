@@ -182,7 +182,7 @@ def _setting(publication: Publication, overview: Overview) -> Setting:
             {"colour": each.colour, "hatch": each.hatch, "text": each.label} for each in bands
         ],
         "bar": {"width": bar_mm, "text": _length(metres)},
-        "caveat": wording.DISCLAIMER,
+        "caveat": wording.disclaimer(publication.findings.area.rock),
         "credits": f"sinkwatch · Sources: {credits_of(publication)}",
     }
     art = {f"key-{n}": each.svg for n, each in enumerate(entries)}

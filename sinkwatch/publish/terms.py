@@ -206,7 +206,7 @@ def caveats(findings: Findings, file: str) -> list[str]:
         *own,
         *([_ROUNDED] if is_rounded else []),
         *([why] if why else []),
-        wording.DISCLAIMER,
+        wording.disclaimer(findings.area.rock),
         wording.LIMITS,
     ]
 
@@ -316,7 +316,7 @@ def for_programs(findings: Findings, files: Collection[str]) -> bytes:
     said = {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
         "dc:title": _maker(findings),
-        "dc:description": wording.DISCLAIMER,
+        "dc:description": wording.disclaimer(findings.area.rock),
         "tables": [_csvw(findings, name) for name in tables],
     }
     return f"{json.dumps(said, ensure_ascii=False, indent=1)}\n".encode()
@@ -366,7 +366,7 @@ def licences(findings: Findings) -> bytes:
     why = survey.why_withheld(findings)
     paragraphs = [
         f"Data published by sinkwatch for {findings.area.name}",
-        wording.DISCLAIMER,
+        wording.disclaimer(findings.area.rock),
         _ABOUT_FILES,
         *([why] if why else ()),
         *(_licence(source) for source in sources.gather(findings)),

@@ -22,26 +22,6 @@ if TYPE_CHECKING:
 _DIGITS: Final = 12
 """Of the hash in the address of a file that never changes: 48 bits."""
 
-TOPIC_NOTES: Final = {
-    Topic.FLAGGED: (
-        "Flagged planning applications",
-        "on ground with a higher band, close to a recorded event, or on a watched site",
-    ),
-    Topic.BELT: (
-        "Every planning application where rock that can dissolve is present",
-        "many more mails: extensions and loft windows as well",
-    ),
-    Topic.RECORDS: (
-        "Records of ground collapse and subsidence",
-        "new ones, corrected ones and any that are taken back",
-    ),
-    Topic.DECISIONS: (
-        "Decisions, withdrawals and appeals",
-        "what became of the applications you want to hear of",
-    ),
-}
-"""Each topic as a box to tick: its name, and what it brings."""
-
 FREQUENCY_NOTES: Final = {
     Frequency.AT_ONCE: ("As soon as there is news", "a few mails a month at most for most people"),
     Frequency.DAILY: ("Once a day", "at most one mail a day, in the morning"),
@@ -154,18 +134,41 @@ def _words(settings: Settings, area: Area) -> dict[str, Any]:
     is_page = settings.contact.startswith("https://")
     return {
         "area": area,
+        "ground": wording.ground_of(area.rock),
         "public_url": settings.public_url,
         "contact": settings.contact,
         "contact_href": settings.contact if is_page else f"mailto:{settings.contact}",
         "limits": wording.LIMITS,
         "no_records": wording.NO_RECORDS,
-        "topics": TOPIC_NOTES,
+        "topics": _topic_notes(area.rock),
         "frequencies": FREQUENCY_NOTES,
-        "topic_words": wording.TOPICS,
+        "topic_words": wording.topics(area.rock),
         "frequency_words": wording.FREQUENCIES,
         "event_titles": wording.EVENT_TITLES,
         "about": wording.about,
         "joined": wording.joined,
         "count": wording.count_text,
         "radii_m": forms.RADII_M,
+    }
+
+
+def _topic_notes(rock: str) -> dict[Topic, tuple[str, str]]:
+    """Return each topic as a box to tick: its name, and what it brings."""
+    return {
+        Topic.FLAGGED: (
+            "Flagged planning applications",
+            "on ground with a higher band, close to a recorded event, or on a watched site",
+        ),
+        Topic.BELT: (
+            f"Every planning application where {rock} is present",
+            "many more mails: extensions and loft windows as well",
+        ),
+        Topic.RECORDS: (
+            "Records of ground collapse and subsidence",
+            "new ones, corrected ones and any that are taken back",
+        ),
+        Topic.DECISIONS: (
+            "Decisions, withdrawals and appeals",
+            "what became of the applications you want to hear of",
+        ),
     }

@@ -137,12 +137,11 @@ def test_places_with_the_same_topics_are_named_in_one_breath() -> None:
         another_subscription(topics=frozenset(Topic)),
         a_subscription(postcode="HG4 3CD", topics=records),
     )
-    assert sentences.asked(places) == (
+    assert sentences.asked(places, "gypsum") == (
         "within 500 m of HG4 1HS and within 500 m of HG4 3CD: records of ground collapse and any "
         "change of the postcode's band; and within 1,000 m of HG4 2AB: flagged planning "
-        "applications, every planning application where rock that can dissolve is present, "
-        "records of ground collapse, what becomes of planning applications and any change of the "
-        "postcode's band"
+        "applications, every planning application where gypsum is present, records of ground "
+        "collapse, what becomes of planning applications and any change of the postcode's band"
     )
 
 

@@ -295,7 +295,7 @@ def test_geojson_says_at_its_top_whose_it_is_and_what_it_cannot_say(
 ) -> None:
     collection = json.loads(pages[f"data/{name}"])
     assert collection["caveats"][0] == terms.CAVEATS[name]
-    assert {wording.DISCLAIMER, wording.LIMITS} <= set(collection["caveats"])
+    assert {wording.disclaimer("gypsum"), wording.LIMITS} <= set(collection["caveats"])
     assert collection["licences"] == [
         {
             "title": "Creative Commons Attribution 4.0 International",

@@ -95,7 +95,7 @@ def test_outlines_are_as_they_were_drawn_on_the_national_grid(
 def test_it_says_what_it_is_and_what_it_cannot_say(package: Path, findings: Findings) -> None:
     about = pyogrio.read_dataframe(package, layer="about")
     said = {topic: set(part["said"]) for topic, part in about.groupby("topic")}
-    assert {wording.DISCLAIMER, wording.LIMITS, *terms.CAVEATS.values()} <= said["caveat"]
+    assert {wording.disclaimer("gypsum"), wording.LIMITS, *terms.CAVEATS.values()} <= said["caveat"]
     for state in wording.bearing(findings.sources):
         if state.snapshot:
             assert any(state.snapshot.licence in text for text in said["source"])

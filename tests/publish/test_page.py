@@ -203,7 +203,7 @@ def test_the_page_has_landmarks_a_language_and_a_way_past_the_map(page: Page) ->
 
 
 def test_the_page_says_what_it_is_not(page: Page) -> None:
-    assert wording.DISCLAIMER in page.text
+    assert wording.disclaimer("gypsum") in page.text
     assert wording.LIMITS in page.text
     assert CONTACT in page.text
     assert "rounded to 50 m" in page.text

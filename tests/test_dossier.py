@@ -225,6 +225,14 @@ class TestPlace:
         assert gathered.limits == wording.LIMITS
         assert gathered.disclaimer == wording.disclaimer("gypsum")
 
+    def test_the_rock_is_called_what_the_area_calls_it(self) -> None:
+        gathered = gather(a_world(rock="chalk"))
+        assert gathered.disclaimer == wording.disclaimer("chalk")
+        assert only(gathered.weaknesses, "The zones are general ones").startswith(
+            "The zones are general ones: they tell where chalk is thought to lie, not what is "
+            "beneath any one site. "
+        )
+
     def test_eight_figures_only_where_it_is_known_to_ten_metres(self) -> None:
         assert gather(an_empty_world(), a_place(*C)).grid_reference == "SV 1500 0500"
 

@@ -229,6 +229,17 @@ def test_nothing_of_one_area_shows_in_the_site_of_the_other(
     assert not [path for path in (*pages, *town) if "ripon" in path.lower()]
 
 
+def test_each_site_names_the_rock_of_its_own_area(
+    both: Installation, pages: dict[str, bytes]
+) -> None:
+    town, country = b"\n".join(both.site(both.town).values()), b"\n".join(pages.values())
+    for said in (b"This map shows where %s is thought to lie", b"No %s is known beneath"):
+        assert said % b"gypsum" in town
+        assert said % b"soluble rock" in country
+    assert b"soluble rock is" not in town
+    assert b"gypsum is" not in country
+
+
 def test_an_area_does_not_take_the_place_of_another(both: Installation, tmp_path: Path) -> None:
     settings = both.town.settings
     other = settings.model_copy(update={"area": both.country.settings.area})

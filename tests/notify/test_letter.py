@@ -149,6 +149,18 @@ def test_the_mail_says_what_is_recorded_at_the_readers_own_postcode(message: Mes
     assert "Zones of 22 November 2026." in text
 
 
+def test_a_mail_calls_the_rock_what_its_area_does(
+    rendered: Rendered, context: render.Context
+) -> None:
+    them = a_subscriber(a_subscription(topics=frozenset({Topic.BELT})))
+    for rock in ("gypsum", "chalk"):
+        there = dataclasses.replace(context, area=dataclasses.replace(context.area, rock=rock))
+        text = normal(text_of(rendered(a_quiet_month(subscriber=them), context=there)))
+        wanted = f"what lies within 500 m of HG4 1HS: every planning application where {rock} is"
+        assert f"We watch {wanted} present" in text
+        assert f"You hear of {wanted} present" in text
+
+
 def test_the_mail_has_limits_advice_source_contact_and_a_way_out(message: Message) -> None:
     text = normal(text_of(message))
     assert wording.LIMITS in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
@@ -221,6 +222,15 @@ def test_a_confirmation_says_what_was_asked_in_our_words_alone(notice: Notice) -
         "If you did not ask for this, do nothing: you will hear nothing more of it.",
     ):
         assert sentence in text
+
+
+@pytest.mark.parametrize("name", ["confirmation", "confirmation of more"])
+def test_a_confirmation_calls_the_rock_what_its_area_does(
+    notice: Notice, ripon: Area, name: str
+) -> None:
+    asked = a_signup(wanted=(a_subscription(topics=frozenset({Topic.BELT})),))
+    message = notice(name, arguments=[asked], area=replace(ripon, rock="chalk"))
+    assert "every planning application where chalk is present" in normal(text_of(message))
 
 
 def test_somebody_who_subscribes_already_is_told_so(notice: Notice) -> None:

@@ -6,21 +6,25 @@ import io
 import os
 import re
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
-from sinkwatch import limits
+from sinkwatch import limits, wording
+from sinkwatch.config import Settings
 from sinkwatch.model import Frequency, Topic
 from sinkwatch.notify import addresses
 from sinkwatch.store import runs, signups, suppressions
 from sinkwatch.web import outlook
+from sinkwatch.web.pages import Pages
 from tests.web.service import a_form, link, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sinkwatch.model import Area
     from sinkwatch.services import Services
     from tests.web.service import Service
 
@@ -66,7 +70,17 @@ def test_the_form_has_an_empty_box_for_the_consent_and_a_choice_for_the_rest(
         "frequency-at_once",
     ]
     assert "<script" not in form
+    assert "Planning applications on gypsum ground around Ripon" in form
+    assert "Every planning application where gypsum is present" in form
     assert "I agree to be sent e-mails about ground stability near the postcode above" in form
+
+
+def test_the_form_calls_the_rock_what_its_area_does(ripon: Area) -> None:
+    words = Pages.of(Settings(), replace(ripon, rock="chalk")).environment.globals
+    assert words["ground"] == "chalk ground"
+    assert words["topics"][Topic.BELT][0] == "Every planning application where chalk is present"
+    assert words["topic_words"] == wording.topics("chalk")
+    assert set(words["topics"]) == set(Topic)
 
 
 # ── Wrong input ──────────────────────────────────────────────────────────────────────────────

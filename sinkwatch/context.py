@@ -28,13 +28,12 @@ _LISTED: Final = "listed-building"
 _LONGEST_NAME: Final = 120
 _LAYERS: Final = ("bedrock", "superficial", "dyke")  # as one looks down from what lies deepest
 _LITTLE_WORDS: Final = frozenset({"and", "in", "of", "or", "the", "to", "with"})
-_NO_LOCATION: Final = "At that scale it cannot locate gypsum."
 _ONLY_DRILLED: Final = "That one was drilled is recorded, not what it found."
 _NOT_GROUND: Final = "Designations say nothing of the ground."
 _PLATFORM: Final = "planning.data.gov.uk"
 
 
-def of_place(place: Place, surroundings: Surroundings) -> tuple[str, ...]:
+def of_place(place: Place, surroundings: Surroundings, rock: str) -> tuple[str, ...]:
     """
     Say what surrounds a place, for a reader who asks; no band rests on any of it.
 
@@ -45,6 +44,8 @@ def of_place(place: Place, surroundings: Surroundings) -> tuple[str, ...]:
         that there is no borehole where none was looked for.
     surroundings
         What the sources gave; where they gave nothing, nothing is said.
+    rock
+        What the area calls its rock, such as "gypsum".
 
     Returns
     -------
@@ -57,7 +58,7 @@ def of_place(place: Place, surroundings: Surroundings) -> tuple[str, ...]:
     point = shapely.Point(place.easting, place.northing)
     remarks = (
         _street(place, point, surroundings.names),
-        _rocks(point, surroundings.rocks),
+        _rocks(point, surroundings.rocks, rock),
         _boreholes(place, point, surroundings.boreholes),
         _designations(place, point, surroundings.designations),
     )
@@ -76,7 +77,7 @@ def _street(place: Place, point: shapely.Point, names: gpd.GeoDataFrame | None) 
 # ── Rock ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rocks(point: shapely.Point, rocks: gpd.GeoDataFrame | None) -> str:
+def _rocks(point: shapely.Point, rocks: gpd.GeoDataFrame | None, sought: str) -> str:
     if rocks is None:
         return ""
     shapes = rocks.geometry.to_numpy()
@@ -87,7 +88,7 @@ def _rocks(point: shapely.Point, rocks: gpd.GeoDataFrame | None) -> str:
     if not shown:
         return ""
     listed = "; ".join(dict.fromkeys(shown))
-    return f"BGS's map at 1:625 000 shows here: {listed}. {_NO_LOCATION}"
+    return f"BGS's map at 1:625 000 shows here: {listed}. At that scale it cannot locate {sought}."
 
 
 def _rock(row: pd.Series) -> str:

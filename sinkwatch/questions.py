@@ -110,4 +110,4 @@ def _context(area: Area, inputs: Inputs, place: Place) -> tuple[str, ...]:
     if place.easting is None or place.northing is None:
         return ()
     is_inside = area.bounds.holds(place.easting, place.northing)
-    return context.of_place(place, inputs.surroundings) if is_inside else ()
+    return context.of_place(place, inputs.surroundings, area.rock) if is_inside else ()

@@ -33,7 +33,7 @@ MILL_LANE = a_place(EAST, NORTH)
 
 def remark(place: Place = MILL_LANE, **frames: Any) -> str:  # noqa: ANN401 - frames
     """The one remark on a place; empty if there is none."""
-    found = context.of_place(place, Surroundings(**frames))
+    found = context.of_place(place, Surroundings(**frames), "gypsum")
     assert len(found) < 2
     return "".join(found)
 
@@ -62,7 +62,7 @@ FULL = Surroundings(
 
 
 def test_everything_is_said_from_the_street_down_to_designations() -> None:
-    assert "\n".join(context.of_place(MILL_LANE, FULL)) == (
+    assert "\n".join(context.of_place(MILL_LANE, FULL, "gypsum")) == (
         "Near Example Lane (OS Open Names).\n"
         "BGS's map at 1:625 000 shows here: Zechstein Group, dolomitised limestone and dolomite "
         "(bedrock). At that scale it cannot locate gypsum.\n"
@@ -74,14 +74,14 @@ def test_everything_is_said_from_the_street_down_to_designations() -> None:
 
 
 def test_what_no_source_gave_is_not_spoken_of() -> None:
-    assert context.of_place(MILL_LANE, Surroundings()) == ()
+    assert context.of_place(MILL_LANE, Surroundings(), "gypsum") == ()
 
 
 @pytest.mark.parametrize(("easting", "northing"), [(None, None), (None, NORTH), (EAST, None)])
 def test_a_place_without_a_position_has_no_surroundings(
     easting: float | None, northing: float | None
 ) -> None:
-    assert context.of_place(a_place(easting, northing), FULL) == ()
+    assert context.of_place(a_place(easting, northing), FULL, "gypsum") == ()
 
 
 def test_of_frames_that_hold_nothing_only_the_index_says_so() -> None:
@@ -91,12 +91,15 @@ def test_of_frames_that_hold_nothing_only_the_index_says_so() -> None:
         boreholes=surroundings.boreholes(),
         designations=surroundings.designations(),
     )
-    assert context.of_place(MILL_LANE, empty) == ("BGS's index lists no borehole within 250 m.",)
+    assert context.of_place(MILL_LANE, empty, "gypsum") == (
+        "BGS's index lists no borehole within 250 m.",
+    )
 
 
 @given(east_m=st.floats(-9_000, 9_000), north_m=st.floats(-9_000, 9_000))
 def test_no_place_is_told_a_banned_word(east_m: float, north_m: float) -> None:
-    said = " ".join(context.of_place(a_place(EAST + east_m, NORTH + north_m), FULL)).casefold()
+    place = a_place(EAST + east_m, NORTH + north_m)
+    said = " ".join(context.of_place(place, FULL, "gypsum")).casefold()
     assert not [word for word in BANNED_WORDS if word in said]
 
 
@@ -137,6 +140,11 @@ def test_a_rock_is_written_as_in_a_sentence(rock: dict[str, object], says: str) 
     assert of_rocks(a_rock(**rock)) == (
         f"BGS's map at 1:625 000 shows here: {says}. At that scale it cannot locate gypsum."
     )
+
+
+def test_the_rock_that_it_cannot_locate_is_called_what_the_area_calls_it() -> None:
+    found = context.of_place(MILL_LANE, Surroundings(rocks=surroundings.rocks(a_rock())), "chalk")
+    assert found[0].endswith(". At that scale it cannot locate chalk.")
 
 
 def test_bedrock_comes_before_what_lies_on_it_and_nothing_twice() -> None:

@@ -237,7 +237,9 @@ def test_each_site_names_the_rock_of_its_own_area(
         assert said % b"gypsum" in town
         assert said % b"soluble rock" in country
     assert b"soluble rock is" not in town
-    assert b"gypsum is" not in country
+    assert b"cannot locate gypsum" in town
+    assert b"cannot locate soluble rock" in country
+    assert b"gypsum" not in country
 
 
 def test_an_area_does_not_take_the_place_of_another(both: Installation, tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def _surroundings(matter: Matter) -> Iterator[str]:
     if not is_inside:  # elsewhere nothing was asked for, and nothing found is no finding
         return
     beneath = Surroundings(rocks=held.rocks, boreholes=held.boreholes)
-    for remark in context.of_place(place, beneath):
+    for remark in context.of_place(place, beneath, matter.area.rock):
         yield f"As context, which decides no band: {words.quoted(remark, _REMARK_LENGTH)}"
 
 

@@ -49,7 +49,7 @@ _TITLES: Final = {
     "cases.csv": "past planning decisions where the ground mattered",
     "postcodes.csv": "postcodes by band",
     _BOREHOLES: "boreholes of BGS's index: that one was drilled, not what it found",
-    _ROCKS: "BGS's map at 1:625 000, which cannot locate gypsum",
+    _ROCKS: "BGS's map at 1:625 000, which cannot locate {rock}",
     _DICTIONARY: "what each column means, its unit, where it comes from and its licence",
     FOR_PROGRAMS: "the same for programs that read CSV on the Web",
     LICENCES: "every source with its edition, licence and credit",
@@ -212,7 +212,7 @@ def gather(findings: Findings) -> tuple[Download, ...]:
     return tuple(
         Download(
             name=name,
-            title=_TITLES[name],
+            title=wording.of_rock(_TITLES[name], findings.area.rock),
             content=contents[name],
             n_rows=len(counted[name].rows) if name in counted else None,
             licence=terms.licence(findings, columns.frames_of(name)),
@@ -343,8 +343,8 @@ def _layer(findings: Findings, layer: str, name: str, facts: _Facts) -> geopacka
         name=layer,
         frame=frame if facts.shapes is None else geopackage.placed(frame, facts.shapes),
         geometry_type="" if facts.shapes is None else _TYPES_OF_SHAPES.get(name, "Point"),
-        title=_TITLES[name],
-        description=terms.CAVEATS.get(name, ""),
+        title=wording.of_rock(_TITLES[name], findings.area.rock),
+        description=terms.caveat(findings, name),
     )
 
 
@@ -517,10 +517,14 @@ def _rocks(findings: Findings) -> _Facts:
     if frame is None:
         return _Facts(rows=())
     own = terms.of_rows(findings, _ROCKS)
-    said = {"licence": own["licence"], "attribution": own["attribution"]}
+    said = {
+        "licence": own["licence"],
+        "attribution": own["attribution"],
+        "disclaimer": terms.caveat(findings, _ROCKS),
+    }
     ordered = frame.sort_values("rock_id", ignore_index=True)
     return _Facts(
-        rows=[{**row, **said, "disclaimer": terms.NO_LOCATION} for row in public.rows(ordered)],
+        rows=[{**row, **said} for row in public.rows(ordered)],
         shapes=list(shapely.simplify(ordered.geometry.to_numpy(), ROCKS_SIMPLIFIED_M)),
     )
 

@@ -23,8 +23,7 @@ _BAND: Final = (
 )
 _ONLY_DRILLED: Final = "It says that a borehole was drilled, not what it found."
 
-NO_LOCATION: Final = "Drawn at 1:625 000: it cannot locate gypsum, and no band rests on it."
-"""What regional geology is not."""
+_NO_LOCATION: Final = "Drawn at 1:625 000: it cannot locate {rock}, and no band rests on it."
 
 CAVEATS: Final[Mapping[str, str]] = {
     "sinkholes.csv": f"A record with its doubts, not a survey. {_NO_RECORD}",
@@ -36,9 +35,9 @@ CAVEATS: Final[Mapping[str, str]] = {
     "cases.csv": "What was decided then, as its source puts it. It decides no band.",
     "postcodes.csv": _BAND,
     "boreholes.csv": _ONLY_DRILLED,
-    "regional-geology.geojson": NO_LOCATION,
+    "regional-geology.geojson": _NO_LOCATION,
 }
-"""What the rows of each file cannot say, in a sentence or two."""
+"""What the rows of each file cannot say, in a sentence or two; `caveat` names the rock in it."""
 
 LICENCE_URLS: Final[Mapping[str, str]] = {
     "Open Government Licence v3.0": (
@@ -149,7 +148,7 @@ def of_rows(findings: Findings, file: str) -> dict[str, str]:
     return {
         "licence": licence(findings, columns.frames_of(file)),
         "attribution": named,
-        "caveat": CAVEATS[file],
+        "caveat": caveat(findings, file),
     }
 
 
@@ -199,7 +198,7 @@ def caveats(findings: Findings, file: str) -> list[str]:
     sentences
         The narrowest first.
     """
-    own = narrow([file] if file else CAVEATS)
+    own = narrow(findings, [file] if file else CAVEATS)
     is_rounded = not file or file.startswith(("sinkholes", "cases"))
     why = survey.why_withheld(findings)
     return [
@@ -211,12 +210,33 @@ def caveats(findings: Findings, file: str) -> list[str]:
     ]
 
 
-def narrow(files: Iterable[str]) -> list[str]:
+def caveat(findings: Findings, file: str) -> str:
+    """
+    Return what the rows of a file cannot say.
+
+    Parameters
+    ----------
+    findings
+        Of one run.
+    file
+        Its name.
+
+    Returns
+    -------
+    sentences
+        One or two; empty if there is nothing that holds for every row.
+    """
+    return wording.of_rock(CAVEATS.get(file, ""), findings.area.rock)
+
+
+def narrow(findings: Findings, files: Iterable[str]) -> list[str]:
     """
     Return what the rows of some files cannot say.
 
     Parameters
     ----------
+    findings
+        Of one run.
     files
         Names, in the order wanted.
 
@@ -225,7 +245,7 @@ def narrow(files: Iterable[str]) -> list[str]:
     sentences
         Each once.
     """
-    return list(dict.fromkeys(CAVEATS[name] for name in files if name in CAVEATS))
+    return list(dict.fromkeys(caveat(findings, name) for name in files if name in CAVEATS))
 
 
 def edition(findings: Findings, frames: Iterable[str]) -> str:
@@ -328,7 +348,7 @@ def _csvw(findings: Findings, file: str) -> dict[str, object]:
     said = {
         "dc:license": licence(findings, frames),
         "dc:rights": credit(findings, frames),
-        "dc:description": CAVEATS.get(file, ""),
+        "dc:description": caveat(findings, file),
     }
     described = [
         {

@@ -89,13 +89,20 @@ def test_outlines_are_as_they_were_drawn_on_the_national_grid(
     assert read["zone_id"].tolist() == ordered["zone_id"].tolist()
     assert read.geometry.geom_equals(ordered.geometry).all()
     (rock,) = gpd.read_file(package, layer="regional_geology").to_dict("records")
-    assert (rock["layer"], rock["disclaimer"]) == ("bedrock", terms.NO_LOCATION)
+    assert (rock["layer"], rock["disclaimer"]) == (
+        "bedrock",
+        "Drawn at 1:625 000: it cannot locate gypsum, and no band rests on it.",
+    )
 
 
 def test_it_says_what_it_is_and_what_it_cannot_say(package: Path, findings: Findings) -> None:
     about = pyogrio.read_dataframe(package, layer="about")
     said = {topic: set(part["said"]) for topic, part in about.groupby("topic")}
-    assert {wording.disclaimer("gypsum"), wording.LIMITS, *terms.CAVEATS.values()} <= said["caveat"]
+    assert {
+        wording.disclaimer("gypsum"),
+        wording.LIMITS,
+        *terms.narrow(findings, terms.CAVEATS),
+    } <= said["caveat"]
     for state in wording.bearing(findings.sources):
         if state.snapshot:
             assert any(state.snapshot.licence in text for text in said["source"])

@@ -52,7 +52,7 @@ def pages(publication: Publication) -> dict[str, bytes]:
     said = {
         "downloads": files,
         "formats": _FORMATS,
-        "caveats": terms.narrow(file.name for file in files),
+        "caveats": terms.narrow(publication.findings, (file.name for file in files)),
         "rounded_to_m": public.ROUNDED_TO_M,
     }
     return {

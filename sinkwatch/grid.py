@@ -7,14 +7,15 @@ as long as it must be, and a square is full of a shape only if no line of it com
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import numpy as np
 import shapely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,6 +35,10 @@ Pairs: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
 
 Rows: TypeAlias = "NDArray[np.int32] | NDArray[np.int64]"
 """Numbers of rows of `Lists`."""
+
+_MOST_THREADS: Final = 4  # each holds a block, and more would wait for one another
+
+_Made = TypeVar("_Made")
 
 _Corners: TypeAlias = "tuple[float, float, float, float]"
 
@@ -155,14 +160,15 @@ class Grid:
         full
             Pairs of square and shape: all others of which the shape holds every point.
         """
-        touched, full = [_NO_PAIRS], [_NO_PAIRS]
-        for first in range(0, len(shapes), _BLOCK):
+
+        def laid(first: int) -> tuple[Pairs, Pairs]:
             block = shapes[first : first + _BLOCK]
             squares, numbers = self._touched(block)
-            touched.append((squares, numbers + first))
-            squares, numbers = self._full(block, squares, numbers)
-            full.append((squares, numbers + first))
-        return _joined(touched), _joined(full)
+            in_full, of = self._full(block, squares, numbers)
+            return (squares, numbers + first), (in_full, of + first)
+
+        found = [(_NO_PAIRS, _NO_PAIRS), *side_by_side(laid, range(0, len(shapes), _BLOCK))]
+        return _joined([touched for touched, _ in found]), _joined([full for _, full in found])
 
     def _touched(self, shapes: NDArray[np.object_]) -> Pairs:
         ends, owner = _segments(shapes)
@@ -315,6 +321,28 @@ class Grid:
         off_n = np.maximum(np.abs(middle_n - northing[place]) - self.square_m / 2, 0.0)
         near = np.hypot(off_e, off_n) <= reach_m[place] + PAD_M
         return square[near], place[near]
+
+
+def side_by_side(work: Callable[[int], _Made], parts: Sequence[int]) -> list[_Made]:
+    """
+    Do one thing with several parts of arrays, on as many processors as there are.
+
+    Parameters
+    ----------
+    work
+        What is done with each, mostly outside the interpreter.
+    parts
+        Where each begins.
+
+    Returns
+    -------
+    made
+        In the order of the parts.
+    """
+    if len(parts) <= 1:  # a thread would cost more than it gains
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(_MOST_THREADS) as pool:
+        return list(pool.map(work, parts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ _FEW: Final = 64  # places, for which all that lies near is sooner measured than
 
 _ANYWHERE_M: Final = 1e7
 
+_PAIRS: Final = 100_000  # measured at a time
+
 _Value = TypeVar("_Value", bound=np.generic)
 
 
@@ -188,15 +190,28 @@ def _near(
     shape, half_m = laid.hazard.zone_geometry[zone], laid.squares.half_diagonal_m + SLACK_M
     at_least_m = np.maximum(doubt_m[zone], known_m[at]) - half_m
     always = at_least_m > 0
-    always[always] = dwithin(shape[always], middle[always], at_least_m[always])
+    always[always] = _all_within(shape[always], middle[always], at_least_m[always])
     raised = laid.greatest(classes, (square[always], zone[always]))
     widest_m = laid.greatest(doubt_m, laid.touched, laid.full)
     at_most_m = np.maximum(doubt_m[zone], widest_m[at]) + half_m
     maybe = classes[zone] > raised[at]
-    maybe[maybe] = dwithin(shape[maybe], middle[maybe], at_most_m[maybe])
+    maybe[maybe] = _all_within(shape[maybe], middle[maybe], at_most_m[maybe])
     zone, at = zone[maybe], at[maybe]
     order = np.argsort(-classes[zone], kind="stable")
     return raised, grid.Lists.of(at[order], zone[order], laid.n_rows)
+
+
+def _all_within(
+    shapes: NDArray[np.object_], at: NDArray[np.object_], by_m: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell of many pairs whether they are as near as that."""
+
+    def told(first: int) -> NDArray[np.bool_]:
+        part = slice(first, first + _PAIRS)
+        return dwithin(shapes[part], at[part], by_m[part])
+
+    found = grid.side_by_side(told, range(0, len(shapes), _PAIRS))
+    return np.concatenate([np.zeros(0, dtype=np.bool_), *found])
 
 
 def _may_raise(laid: _Laid, ground: NDArray[np.int8]) -> grid.Pairs:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +32,7 @@ from sinkwatch.errors import SchemaError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from _typeshed import ReadableBuffer
     from numpy.typing import NDArray
 
     from sinkwatch.bulk.addresses import Location
@@ -265,7 +268,7 @@ def _singles_round(axis: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDAr
     return least, greatest
 
 
-def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> None:
+def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> str:
     """
     Write rows, each piece as a row group.
 
@@ -277,10 +280,40 @@ def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> None:
         With their schema.
     batches
         The rows.
+
+    Returns
+    -------
+    sha256
+        Of the file, hexadecimal: summed while others assess, which costs no time then.
     """
-    with parquet.ParquetWriter(path, laid.schema, use_dictionary=repeated(laid.schema)) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+    with path.open("wb") as file:
+        summed = _Summed(file)
+        repeat = repeated(laid.schema)
+        with parquet.ParquetWriter(summed, laid.schema, use_dictionary=repeat) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+    return summed.sha256
+
+
+class _Summed(io.RawIOBase):
+    """A file that is written from its beginning to its end, and summed on the way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Return what was written so far, summed."""
+        return self._hash.hexdigest()
+
+    def writable(self) -> bool:
+        """Return that it can be written to."""
+        return True
+
+    def write(self, content: ReadableBuffer) -> int:
+        """Append bytes."""
+        self._hash.update(content)
+        return self._file.write(content)
 
 
 def repeated(schema: pa.Schema) -> list[str]:

@@ -126,11 +126,11 @@ def _assess_whole(
             )
             counted = _Counted(reading, progress)
             found = stream.in_turn(partial(pieces.assessed, asking), chain(first, reading.batches))
-            sha256 = kind.write(part, asking.laid, counted.passed(found))
+            kind.write(part, asking.laid, counted.passed(found))
         report = counted.complete().report
         how = manifest.asked(basis, request)
         on_disk = beside.submit(_sync, part)
-        written = manifest.described(part, sha256) | {"name": target.name}
+        written = manifest.described(part) | {"name": target.name}
         told = manifest.told(how, source.result(), [written], report)
         on_disk.result()
         _put_in_place(part, target, told)

@@ -34,7 +34,7 @@ def beside(target: Path) -> Path:
     return target.with_name(f"{target.name}.manifest.json")
 
 
-def described(path: Location, sha256: str | None = None) -> dict[str, Any]:
+def described(path: Location) -> dict[str, Any]:
     """
     Describe a file so that another can be told from it.
 
@@ -42,18 +42,15 @@ def described(path: Location, sha256: str | None = None) -> dict[str, Any]:
     ----------
     path
         The file.
-    sha256
-        If it is known; else it is summed.
 
     Returns
     -------
     described
         Its name, size in bytes and SHA-256.
     """
-    if sha256 is None:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256}
+    with path.open("rb") as file:
+        summed = hashlib.file_digest(file, "sha256")
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": summed.hexdigest()}
 
 
 def asked(basis: Basis, request: Request) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from sinkwatch import geo
@@ -259,3 +261,22 @@ def test_damage_in_the_middle_of_parquet_is_refused(
     content[20:2_000] = bytes(1_980)
     given_parquet.write_bytes(content)
     assert "it cannot be read to its end" in refused(run, given_parquet, made_parquet)
+
+
+@given(
+    st.lists(
+        st.floats(allow_nan=True, allow_infinity=True, width=64)
+        | st.floats(min_value=-1e-40, max_value=1e-40),
+        min_size=1,
+        max_size=50,
+    )
+)
+def test_single_precision_is_rounded_outwards_as_nextafter_does(numbers: list[float]) -> None:
+    axis = np.array([*numbers, 0.0, -0.0, 0.1, -0.1, 1e300, -1e300, 431_579.1])
+    least, greatest = geoparquet._singles_round(axis)  # noqa: SLF001 - a law of its own
+    with np.errstate(over="ignore"):
+        nearest = axis.astype(np.float32)
+        below = np.where(nearest > axis, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+        above = np.where(nearest < axis, np.nextafter(nearest, np.float32(np.inf)), nearest)
+    np.testing.assert_array_equal(least, below)
+    np.testing.assert_array_equal(greatest, above)

@@ -57,7 +57,7 @@ class Target:
     lay
         Tells how it holds the rows of a file with the columns that are kept.
     write
-        Writes one, and returns its SHA-256 where that was summed on the way.
+        Writes one.
     has_words
         Whether it holds each word once, and numbers in its place.
     is_alike
@@ -66,7 +66,7 @@ class Target:
 
     title: str
     lay: Callable[[Reading, pa.Schema], Laid]
-    write: Callable[[Path, Laid, Iterable[pa.RecordBatch]], str | None]
+    write: Callable[[Path, Laid, Iterable[pa.RecordBatch]], None]
     has_words: bool = False
     is_alike: Callable[[str], str] | None = str
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +30,6 @@ from sinkwatch.errors import SchemaError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from _typeshed import ReadableBuffer
     from numpy.typing import NDArray
 
     from sinkwatch.bulk.addresses import Location
@@ -261,14 +258,19 @@ def _extents(given: tuple[NDArray[np.float64], ...]) -> pa.Array:
 
 def _singles_round(axis: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the nearest numbers in single precision that are not above, and not below."""
-    least = axis.astype(np.float32)
-    greatest = least.copy()
-    np.nextafter(least, np.float32(-np.inf), out=least, where=least > axis)
-    np.nextafter(greatest, np.float32(np.inf), out=greatest, where=greatest < axis)
-    return least, greatest
+    with np.errstate(over="ignore"):  # what is too great for single precision is infinite there
+        nearest = axis.astype(np.float32)
+    back = nearest.astype(np.float64)
+    # Numbers of one sign follow one another as their bits do: what `nextafter` gives, in a sixth
+    # of its time.
+    bits = nearest.view(np.int32)
+    away = np.where(bits < 0, np.int32(-1), np.int32(1))
+    return (bits - away * (back > axis)).view(np.float32), (bits + away * (back < axis)).view(
+        np.float32
+    )
 
 
-def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> str:
+def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> None:
     """
     Write rows, each piece as a row group.
 
@@ -280,40 +282,10 @@ def write(path: Path, laid: Laid, batches: Iterable[pa.RecordBatch]) -> str:
         With their schema.
     batches
         The rows.
-
-    Returns
-    -------
-    sha256
-        Of the file, hexadecimal: summed while others assess, which costs no time then.
     """
-    with path.open("wb") as file:
-        summed = _Summed(file)
-        repeat = repeated(laid.schema)
-        with parquet.ParquetWriter(summed, laid.schema, use_dictionary=repeat) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-    return summed.sha256
-
-
-class _Summed(io.RawIOBase):
-    """A file that is written from its beginning to its end, and summed on the way."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._hash = file, hashlib.sha256()
-
-    @property
-    def sha256(self) -> str:
-        """Return what was written so far, summed."""
-        return self._hash.hexdigest()
-
-    def writable(self) -> bool:
-        """Return that it can be written to."""
-        return True
-
-    def write(self, content: ReadableBuffer) -> int:
-        """Append bytes."""
-        self._hash.update(content)
-        return self._file.write(content)
+    with parquet.ParquetWriter(path, laid.schema, use_dictionary=repeated(laid.schema)) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 def repeated(schema: pa.Schema) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain, islice
@@ -111,9 +110,8 @@ def _assess_whole(
 ) -> BulkReport:
     target = on_this_machine(request.target)
     kind = _writable(target, request)
-    with _whole(target) as part, ThreadPoolExecutor(1) as beside:
-        # It takes about as long as reading does, and can be done at the same time.
-        source = beside.submit(manifest.described, request.source)
+    # It takes about as long as reading does, and can be done at the same time.
+    with _whole(target) as part, manifest.described_beside(request.source) as source:
         with formats.of(request.source, formats.SOURCES).read(request) as reading:
             first = list(islice(reading.batches, 2))
             n_rows = grid.MOST_SQUARES if reading.n_rows is None else reading.n_rows
@@ -129,10 +127,10 @@ def _assess_whole(
             kind.write(part, asking.laid, counted.passed(found))
         report = counted.complete().report
         how = manifest.asked(basis, request)
-        on_disk = beside.submit(_sync, part)
-        written = manifest.described(part) | {"name": target.name}
-        told = manifest.told(how, source.result(), [written], report)
-        on_disk.result()
+        with manifest.described_beside(part) as written:
+            _sync(part)
+            described = written.result() | {"name": target.name}
+        told = manifest.told(how, source.result(), [described], report)
         _put_in_place(part, target, told)
     return report
 

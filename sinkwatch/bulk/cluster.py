@@ -153,7 +153,7 @@ def assess_in_parts(
     SchemaError
         If the file cannot be read to its end, has no positions, or its axes look exchanged.
     """
-    request = replace(request, source=_whole(request.source), target=_whole(request.target))
+    request = replace(request, source=_absolute(request.source), target=_absolute(request.target))
     name, store = request.source.name, Store.at(request.target)
     plan = parts.planned(basis, request)
     with geoparquet.opened(request.source) as file:
@@ -187,8 +187,8 @@ def assess_in_parts(
     return report
 
 
-def _whole(place: Any) -> Any:  # noqa: ANN401 - a path or an address, and the same comes back
-    """Return what a machine understands whose programs run in other folders."""
+def _absolute(place: Any) -> Any:  # noqa: ANN401 - a path or an address, and the same comes back
+    """Return what a program understands that runs in another folder."""
     return place.absolute() if isinstance(place, Path) else place
 
 
@@ -492,8 +492,8 @@ def make(job: Job, layers: Layers, number: int) -> Made:
                 request=request,
             )
             # A task that is tried again, or that a killed client had begun, goes on.
-            there = store.held(parts.names_of(file.metadata, number))
-            cut = parts.cut_group(file, request.columns, number, there)
+            names = parts.names_of(file.metadata)[number]
+            cut = parts.cut_group(file, request.columns, (number, names), store.held(names))
             return [parts.made(asking, store, part) for part in cut]
     except SinkwatchError as error:
         return error

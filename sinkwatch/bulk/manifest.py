@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from typing import TYPE_CHECKING, Any, Final
 
 from sinkwatch import __version__
 from sinkwatch.bulk import prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from sinkwatch.bulk.addresses import Location
     from sinkwatch.bulk.request import Basis, BulkReport, Request
+
+_BLOCK_BYTES: Final = 1_000_000  # summed between two looks at whether anybody waits for it
 
 
 def beside(target: Path) -> Path:
@@ -48,8 +54,37 @@ def described(path: Location) -> dict[str, Any]:
     described
         Its name, size in bytes and SHA-256.
     """
+    return _summed(path, lambda: False)
+
+
+@contextmanager
+def described_beside(path: Location) -> Iterator[Future[dict[str, Any]]]:
+    """
+    Describe a file while something else is done with it.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Yields
+    ------
+    described
+        As `described`; given up where the context ends without it, so that no error waits for it.
+    """
+    is_given_up = Event()
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            yield beside.submit(_summed, path, is_given_up.is_set)
+        finally:
+            is_given_up.set()
+
+
+def _summed(path: Location, is_given_up: Callable[[], bool]) -> dict[str, Any]:
+    summed = hashlib.sha256()
     with path.open("rb") as file:
-        summed = hashlib.file_digest(file, "sha256")
+        while not is_given_up() and (block := file.read(_BLOCK_BYTES)):
+            summed.update(block)
     return {"name": path.name, "bytes": path.stat().st_size, "sha256": summed.hexdigest()}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -135,8 +134,7 @@ def assess_in_parts(
             laid=pieces.laid_out(formats.TARGETS[".parquet"], reading, request),
             request=request,
         )
-        with _cleared_of_faults(store), ThreadPoolExecutor(1) as beside:
-            source = beside.submit(manifest.described, request.source)
+        with _cleared_of_faults(store), manifest.described_beside(request.source) as source:
             # What can be told of the source has been by now: for a bad one nothing is removed.
             there = begun(store, plan, overwrite=request.overwrite)
             done: list[Done] = []
@@ -148,7 +146,7 @@ def assess_in_parts(
                     noticed.check(reading.name, reading.n_rows)
                     progress(noticed.n_rows, reading.n_rows)
             report = noticed.complete(reading.name).report
-        finish(store, plan, source.result(), done, report)
+            finish(store, plan, source.result(), done, report)
     return report
 
 
@@ -307,8 +305,8 @@ def cut(asking: pieces.Asking, there: frozenset[str]) -> Iterator[Part]:
     source, columns = asking.request.source, asking.request.columns
     if source.suffix.lower() == ".parquet":
         with geoparquet.opened(source) as file:
-            for number in range(file.num_row_groups):
-                yield from cut_group(file, columns, number, there)
+            for group in enumerate(names_of(file.metadata)):
+                yield from cut_group(file, columns, group, there)
         return
     first_row = 0
     for batch in asking.reading.batches:
@@ -317,31 +315,29 @@ def cut(asking: pieces.Asking, there: frozenset[str]) -> Iterator[Part]:
         first_row += batch.num_rows
 
 
-def names_of(metadata: parquet.FileMetaData, number: int) -> list[str]:
+def names_of(metadata: parquet.FileMetaData) -> list[list[str]]:
     """
-    Name the parts that a row group comes to be.
+    Name the parts that each row group comes to be.
 
     Parameters
     ----------
     metadata
         Of the file.
-    number
-        Of the row group.
 
     Returns
     -------
     names
-        In the order of rows.
+        By row group, in the order of rows.
     """
-    sizes = [metadata.row_group(each).num_rows for each in range(number + 1)]
-    first_row, end = list(pairwise([0, *accumulate(sizes)]))[-1]
-    return [part_name(row) for row in range(first_row, end, PART_ROWS)]
+    sizes = [metadata.row_group(each).num_rows for each in range(metadata.num_row_groups)]
+    edges = pairwise(accumulate(sizes, initial=0))
+    return [[part_name(row) for row in range(*edge, PART_ROWS)] for edge in edges]
 
 
 def cut_group(
     file: parquet.ParquetFile,
     columns: tuple[str, ...] | None,
-    number: int,
+    group: tuple[int, list[str]],
     there: frozenset[str],
 ) -> Iterator[Part]:
     """
@@ -353,8 +349,8 @@ def cut_group(
         The file.
     columns
         Those that are written; None for all.
-    number
-        Of the row group.
+    group
+        Number of the row group, and the names of its parts.
     there
         Names of parts that need not be made.
 
@@ -363,7 +359,7 @@ def cut_group(
     part
         At most `PART_ROWS` rows.
     """
-    names = names_of(file.metadata, number)
+    number, names = group
     if there.issuperset(names):
         yield from (Part(name=name, batch=None) for name in names)
         return

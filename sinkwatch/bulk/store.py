@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from sinkwatch.bulk.addresses import Location
 
-ENDING: Final = ".parquet"
 HALFWAY: Final = "_part-"
 """What begins the name of a file while it is written, so that readers of folders pass over it."""
 

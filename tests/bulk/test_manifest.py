@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from sinkwatch import __version__, bulk
 from sinkwatch.bulk import manifest, prepared
+from sinkwatch.errors import SchemaError
 from tests.bulk.files import ELSEWHERE, MART, Assess, a_file
 
 if TYPE_CHECKING:
@@ -87,3 +90,34 @@ def test_what_it_is_assessed_by_is_told(basis: bulk.Basis, given: Path) -> None:
         replace(basis, hazard=replace(basis.hazard, rings_m=basis.hazard.rings_m + 1)),
     ):
         assert manifest.asked(basis, request) != manifest.asked(other, request)
+
+
+LARGE = 2_000  # reads, of as many bytes as are summed at a time
+
+
+def test_no_error_waits_until_a_large_file_is_summed(tmp_path: Path) -> None:
+    read: list[int] = []
+
+    class Large:
+        name = "large.parquet"
+
+        def open(self, _: str) -> io.BufferedReader:
+            return io.BufferedReader(Zeros())
+
+        def stat(self) -> os.stat_result:
+            return tmp_path.stat()
+
+    class Zeros(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - what Python hands it
+            read.append(len(buffer))
+            return len(buffer) if len(read) < LARGE else 0
+
+    def fail() -> None:
+        raise SchemaError("large.parquet", ["it has no positions"], "Give it some")
+
+    with pytest.raises(SchemaError), manifest.described_beside(Large()):
+        fail()
+    assert len(read) < LARGE
